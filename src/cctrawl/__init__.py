@@ -1,0 +1,63 @@
+"""Ask Common Crawl anything from a laptop, and run your function over all of it.
+
+The public names below are loaded when they are first used, so that ``import cctrawl`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cctrawl.listings import crawls, files
+    from cctrawl.runs import Job, RunReport, job, responses, run
+    from cctrawl.warc import Damage, Record, RecordHead, read_records
+
+__all__ = [
+    "Damage",
+    "Job",
+    "Record",
+    "RecordHead",
+    "RunReport",
+    "__version__",
+    "crawls",
+    "errors",
+    "files",
+    "job",
+    "read_records",
+    "responses",
+    "run",
+    "testing",
+]
+
+_HOMES = {
+    "Damage": "cctrawl.warc",
+    "Job": "cctrawl.runs",
+    "Record": "cctrawl.warc",
+    "RecordHead": "cctrawl.warc",
+    "RunReport": "cctrawl.runs",
+    "crawls": "cctrawl.listings",
+    "files": "cctrawl.listings",
+    "job": "cctrawl.runs",
+    "read_records": "cctrawl.warc",
+    "responses": "cctrawl.runs",
+    "run": "cctrawl.runs",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name, or the public modules ``errors`` and ``testing``, on first use."""
+    if name in ("errors", "testing"):
+        return importlib.import_module(f"cctrawl.{name}")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'cctrawl' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

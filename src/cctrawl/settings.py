@@ -1,0 +1,158 @@
+"""How this run of cctrawl behaves: an argument over the environment over the default, for Python and the command.
+
+``Settings.resolve()`` gives the settings in force; every field can be set by ``CCTRAWL_<FIELD>``. The command's
+options carry the same names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cctrawl.errors import InvalidInputError
+
+COMMON_CRAWL = "https://data.commoncrawl.org/"
+COLLINFO = "https://index.commoncrawl.org/collinfo.json"
+
+_DURATION_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE_UNITS = {
+    "": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "K": 2**10, "M": 2**20, "G": 2**30, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+}  # fmt: skip
+
+
+def parse_duration(text: str | float) -> float:
+    """Return seconds for ``300``, ``1.5``, ``90s``, ``30m``, ``2h``, ``1d`` or ``200ms``.
+
+    Raises:
+        InvalidInputError: the text is no duration.
+    """
+    value, unit = _split_quantity(text, "duration", "300, 90s, 30m, 2h")
+    if unit not in _DURATION_UNITS:
+        raise InvalidInputError(f"no duration: {text!r}", hint="write seconds or a unit: 300, 90s, 30m, 2h")
+    return value * _DURATION_UNITS[unit]
+
+
+def parse_size(text: str | float) -> int:
+    """Return bytes for ``1048576``, ``256MiB``, ``1GB`` or ``512k``-like sizes.
+
+    Raises:
+        InvalidInputError: the text is no size.
+    """
+    value, unit = _split_quantity(text, "size", "1048576, 256MiB, 1GB")
+    if unit not in _SIZE_UNITS:
+        raise InvalidInputError(f"no size: {text!r}", hint="write bytes or a unit: 1048576, 256MiB, 1GB")
+    return int(value * _SIZE_UNITS[unit])
+
+
+def _split_quantity(text: str | float, what: str, examples: str) -> tuple[float, str]:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)\s*", str(text))
+    if match is None:
+        raise InvalidInputError(f"no {what}: {text!r}", hint=f"for example: {examples}")
+    return float(match[1]), match[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force. Durations are seconds, rates requests per second.
+
+    Attributes:
+        base_url: root of the tree that ``https://data.commoncrawl.org/`` serves; ends in ``/``.
+        data_dir: folder of cached listings and of the shared rate budget.
+        contact: a way to reach the user, for the user agent; may be empty.
+        rate: sustained requests per second; 0 for no limit; ``None`` for the host's default.
+        burst: requests at once before the rate binds; ``None`` for the host's default.
+        tries: how often an input or a request is tried when it fails intermittently.
+        request_timeout: seconds without a byte after which a connection counts as dead.
+        block_pause: seconds everything pauses when the server blocks us; doubles.
+        patience: seconds waited on blocks in total before giving up.
+        refresh: ask for listings anew although they are cached.
+    """
+
+    base_url: str = COMMON_CRAWL
+    data_dir: Path = Path()
+    contact: str = ""
+    rate: float | None = None
+    burst: int | None = None
+    tries: int = 3
+    request_timeout: float = 60.0
+    block_pause: float = 60.0
+    patience: float = 1800.0
+    refresh: bool = False
+
+    @classmethod
+    def resolve(cls, **given: Any) -> Settings:  # noqa: ANN401 - any field, as text or as its own type
+        """Return the settings in force: what is given (``None`` counts as not given), else the environment.
+
+        Raises:
+            InvalidInputError: an unknown name, or a value that does not fit.
+        """
+        names = {field.name for field in fields(cls)}
+        unknown = set(given) - names
+        if unknown:
+            raise InvalidInputError(f"no such setting: {', '.join(sorted(unknown))}")
+        values: dict[str, object] = {}
+        for name in names:
+            value = given.get(name)
+            if value is None:
+                value = os.environ.get(f"CCTRAWL_{name.upper()}") or None
+            if value is not None:
+                values[name] = _converted(name, value)
+        if "data_dir" not in values:
+            values["data_dir"] = default_data_dir()
+        return cls(**values)  # type: ignore[arg-type]  # _converted gave each its type
+
+
+def default_data_dir() -> Path:
+    """Return the platform's folder for cctrawl's state, for example ``~/.local/share/cctrawl``."""
+    from platformdirs import user_data_path  # noqa: PLC0415 - not needed when a folder is given
+
+    return user_data_path("cctrawl", appauthor=False)
+
+
+def _converted(name: str, value: object) -> object:
+    text = str(value)
+    if name == "base_url":
+        return normalize_base_url(text)
+    if name == "data_dir":
+        return Path(text).expanduser()
+    if name in ("request_timeout", "block_pause", "patience"):
+        return parse_duration(text)
+    if name == "refresh":
+        return value if isinstance(value, bool) else text.lower() in ("1", "true", "yes", "on")
+    if name == "contact":
+        return " ".join(text.split())
+    return _number(name, text)
+
+
+def _number(name: str, text: str) -> float | int:
+    least = 1 if name in ("tries", "burst") else 0
+    try:
+        number: float | int = float(text) if name == "rate" else int(text)
+    except ValueError:
+        raise InvalidInputError(f"--{name} must be a number, not {text!r}") from None
+    if number < least:
+        raise InvalidInputError(f"--{name} must be at least {least}, not {text}")
+    return number
+
+
+def normalize_base_url(text: str) -> str:
+    """Return a base URL or folder ending in ``/``; a folder becomes absolute.
+
+    Raises:
+        InvalidInputError: a scheme that is not http, https, s3 or file.
+    """
+    parts = urlsplit(text)
+    if "://" not in text:
+        return str(Path(text).expanduser().absolute()).rstrip("/") + "/"
+    if parts.scheme == "file":
+        return parts.path.rstrip("/") + "/"
+    if parts.scheme not in ("http", "https", "s3") or not parts.netloc:
+        raise InvalidInputError(
+            f"no base URL: {text!r}", hint="use https://…, http://…, s3://bucket/… or a folder"
+        )
+    return text.rstrip("/") + "/"
