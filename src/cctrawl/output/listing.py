@@ -1,0 +1,117 @@
+"""What the listing commands found: a table on a terminal, else JSON lines, CSV, Parquet or bare values."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from cctrawl.output.parts import open_part
+from cctrawl.output.text import CsvLines, JsonLines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a listing.
+
+    Attributes:
+        name: the column's name, in every format.
+        right: whether a table aligns it right (numbers).
+    """
+
+    name: str
+    right: bool = False
+
+
+def write_listing(
+    rows: Iterable[Sequence[Any]],
+    columns: Sequence[Column],
+    *,
+    format: str | None = None,  # noqa: A002 - the option's name everywhere
+    output: str = "-",
+) -> int:
+    """Write rows to stdout or a file and return how many there were.
+
+    Args:
+        rows: the rows, in order; taken one at a time but for ``table``.
+        columns: the columns.
+        format: ``table``, ``jsonl``, ``csv``, ``parquet`` or ``paths`` (the first column, one a line); ``None``
+            is ``table`` on a terminal and ``jsonl`` elsewhere.
+        output: a file, or ``-`` for stdout.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    if format is None:
+        format = "table" if output == "-" and sys.stdout.isatty() else "jsonl"  # noqa: A001 - as above
+    if format == "table":
+        return _write_table(rows, columns, output)
+    if format == "parquet":
+        return _write_parquet(rows, columns, output)
+    names = [column.name for column in columns]
+    count = 0
+    with _opened(output) as stream:
+        if format == "csv":
+            lines: CsvLines | JsonLines = CsvLines()
+            stream.write(lines(names))
+        else:
+            lines = JsonLines(names)
+        for row in rows:
+            stream.write(f"{row[0]}\n" if format == "paths" else lines(row))
+            count += 1
+    return count
+
+
+@contextmanager
+def _opened(output: str) -> Iterator[IO[str]]:
+    if output == "-":
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    with _replaced(output) as part, part.open("w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+@contextmanager
+def _replaced(output: str) -> Iterator[Path]:
+    """Give a path to write to; it gets its name when the block ends well."""
+    path = Path(output)
+    part = path.with_name(path.name + ".part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_table(rows: Iterable[Sequence[Any]], columns: Sequence[Column], output: str) -> int:
+    from rich.console import Console  # noqa: PLC0415 - only for tables
+    from rich.table import Table  # noqa: PLC0415 - only for tables
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column.name, justify="right" if column.right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    with _opened(output) as stream:
+        # Off a terminal a table is as wide as its rows: nothing is cut or folded to a screen that is not there.
+        width = None if stream.isatty() else 10_000
+        Console(file=stream, width=width, highlight=False, markup=False).print(table)
+    return table.row_count
+
+
+def _write_parquet(rows: Iterable[Sequence[Any]], columns: Sequence[Column], output: str) -> int:
+    with _replaced(output) as path:
+        writer = open_part(path, "parquet", [column.name for column in columns])
+        try:
+            for row in rows:
+                writer.write(tuple(row))
+            return writer.finish().rows
+        finally:
+            writer.close()

@@ -1,0 +1,187 @@
+"""Parquet: parts whose column types are those of their values, and parts put together into one file.
+
+Types are inferred, so two batches of one part, or two parts, may differ: a column that was all null in one, whole
+numbers in one and fractions in the other. `unify` finds the type that holds both; a part is then cast to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cctrawl.errors import JobError
+
+BATCH_ROWS = 65_536
+BATCH_BYTES = 16 << 20
+GROUP_ROWS = 1_048_576
+GROUP_BYTES = 128 << 20
+_COMPRESSION = "zstd"
+
+
+class ParquetPart:
+    """A part under construction: rows are kept in batches, a batch becomes a row group.
+
+    When a batch needs wider types than the file has, a further file is begun; `finish` makes one of them.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self._path = path
+        self._columns = tuple(columns)
+        self._rows: list[Sequence[Any]] = []
+        self._bytes = 0
+        self._writer: pq.ParquetWriter | None = None
+        self._pieces: list[Path] = []
+        self.schema = pa.schema([(name, pa.null()) for name in self._columns])
+
+    def write(self, values: Sequence[Any]) -> None:
+        """Add one row.
+
+        Raises:
+            JobError: a column whose values have no common type.
+        """
+        self._rows.append(values)
+        for value in values:
+            if isinstance(value, (str, bytes)):
+                self._bytes += len(value)
+        if len(self._rows) >= BATCH_ROWS or self._bytes >= BATCH_BYTES:
+            self._flush()
+
+    def finish(self) -> IO[bytes]:
+        """Write what is left, close the Parquet file and return it open, for the caller to make it durable."""
+        self._flush()
+        if not self._pieces:
+            self._begin(self.schema)
+        self._end()
+        if len(self._pieces) > 1:
+            join_parts(self._pieces, self._path, self.schema)
+        else:
+            self._pieces[0].replace(self._path)
+        self._drop_pieces()
+        return self._path.open("rb+")
+
+    def close(self) -> None:
+        """Let go of everything; a part that was not finished leaves nothing behind."""
+        self._end()
+        self._drop_pieces()
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        table = _table(self._columns, self._rows)
+        self._rows = []
+        self._bytes = 0
+        schema = unify([self.schema, table.schema])
+        if self._writer is None or schema != self.schema:
+            self._end()
+            self._begin(schema)
+        self.schema = schema
+        assert self._writer is not None  # noqa: S101 - begun above
+        self._writer.write_table(table.cast(schema), row_group_size=BATCH_ROWS)
+
+    def _begin(self, schema: pa.Schema) -> None:
+        piece = self._path.with_name(f"{self._path.name}.{len(self._pieces)}")
+        self._pieces.append(piece)
+        self._writer = pq.ParquetWriter(piece, schema, compression=_COMPRESSION)
+
+    def _end(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _drop_pieces(self) -> None:
+        for piece in self._pieces:
+            piece.unlink(missing_ok=True)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
+    by_column = zip(columns, zip(*rows, strict=True), strict=True)
+    return pa.Table.from_arrays([_array(name, values) for name, values in by_column], names=list(columns))
+
+
+def _array(name: str, values: Sequence[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError) as error:
+        raise JobError(
+            f"column {name!r} has values without a common type: {error}",
+            hint="yield one type per column, or write JSON lines: -f jsonl",
+        ) from None
+
+
+def unify(schemas: Iterable[pa.Schema]) -> pa.Schema:
+    """Return the schema that holds the values of all of them: null widens to anything, int64 to double.
+
+    Raises:
+        JobError: a column has types that no common type holds.
+    """
+    try:
+        return pa.unify_schemas(list(schemas), promote_options="permissive")
+    except pa.ArrowException as error:
+        raise JobError(
+            f"a column changes its type between rows: {error}",
+            hint="yield one type per column, or write JSON lines: -f jsonl",
+        ) from None
+
+
+def storable(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with strings for columns that never had a value, so that every reader agrees on them."""
+    return pa.schema([field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in schema])
+
+
+def join_parts(parts: Sequence[Path], destination: Path, schema: pa.Schema) -> None:
+    """Write the rows of the parts, in order, to one file with large row groups; memory holds one row group.
+
+    Args:
+        parts: Parquet files whose columns fit into ``schema``.
+        destination: the file to write; it is not made durable.
+        schema: the columns and types of the destination.
+    """
+    with pq.ParquetWriter(destination, schema, compression=_COMPRESSION) as writer:
+        waiting: list[pa.Table] = []
+        rows = size = 0
+        for table in _tables(parts, schema):
+            waiting.append(table)
+            rows += table.num_rows
+            size += table.nbytes
+            if rows >= GROUP_ROWS or size >= GROUP_BYTES:
+                writer.write_table(pa.concat_tables(waiting), row_group_size=GROUP_ROWS)
+                waiting, rows, size = [], 0, 0
+        if rows:
+            writer.write_table(pa.concat_tables(waiting), row_group_size=GROUP_ROWS)
+
+
+def _tables(parts: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
+    for path in parts:
+        with pq.ParquetFile(path) as part:
+            for group in range(part.num_row_groups):
+                yield fit(part.read_row_group(group), schema)
+
+
+def fit(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return the table with exactly the columns and types of ``schema``; columns it lacks are null."""
+    columns = [
+        table[field.name].cast(field.type)
+        if field.name in table.column_names
+        else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def schema_of(path: Path) -> pa.Schema:
+    """Return the columns and types of a Parquet file, without metadata."""
+    return pq.read_schema(path).remove_metadata()
+
+
+def serialized(schema: pa.Schema) -> bytes:
+    """Return a schema as bytes that `deserialized` reads."""
+    return schema.serialize().to_pybytes()  # type: ignore[no-any-return]  # pyarrow is untyped
+
+
+def deserialized(data: bytes) -> pa.Schema:
+    """Return the schema of bytes that `serialized` made."""
+    return pa.ipc.read_schema(pa.py_buffer(data))

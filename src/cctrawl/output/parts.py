@@ -1,0 +1,188 @@
+"""Parts: the rows of one input, durable before anybody is told of them; one face over the formats.
+
+A part becomes visible in one of two ways: a folder gets it as it is; one CSV or JSON lines file gets its bytes
+appended. (Parts of one Parquet file are put together by `parquet.join_parts`.)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from cctrawl.errors import InvalidInputError
+from cctrawl.output.rows import RowShaper
+from cctrawl.output.text import CsvLines, JsonLines, TextPart
+
+if TYPE_CHECKING:
+    from cctrawl.output.parquet import ParquetPart
+
+FORMATS = ("csv", "jsonl", "parquet")
+_ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class PartSummary:
+    """What a finished part holds.
+
+    Attributes:
+        rows: number of rows.
+        size_bytes: the part's size.
+        columns: the column names; ``None`` if no row and no declaration told them.
+        schema: the Arrow schema, serialized; empty for text formats.
+    """
+
+    rows: int
+    size_bytes: int
+    columns: tuple[str, ...] | None
+    schema: bytes = b""
+
+
+class PartWriter:
+    """Writes the rows of one input to one file.
+
+    Nothing is promised before `finish` has returned; then the file is durable (fsync). A writer that is closed
+    without `finish` leaves no file.
+
+    Args:
+        path: the file to write.
+        format: ``csv``, ``jsonl`` or ``parquet``.
+        columns: the column names, or ``None`` to learn them from the first row.
+        header: whether a CSV part begins with its column names.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        format: str,  # noqa: A002 - the option's name everywhere
+        columns: Sequence[str] | None = None,
+        *,
+        header: bool = False,
+    ) -> None:
+        self._path = path
+        self._format = format
+        self._header = header
+        self._shaper = RowShaper(columns)
+        self._part: TextPart | ParquetPart | None = None
+        self._finished = False
+        self.rows = 0
+
+    def write(self, row: object) -> None:
+        """Add one row as the job yielded it.
+
+        Raises:
+            JobError: it is no row, does not fit the columns, or holds a value the format cannot.
+            OSError: the disk refuses.
+        """
+        values = self._shaper.shape(row)
+        if self._part is None:
+            self._part = self._begin()
+        self._part.write(values)
+        self.rows += 1
+
+    def finish(self) -> PartSummary:
+        """Make the part durable and return what it holds.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        if self._part is None:
+            self._part = self._begin()
+        with self._part.finish() as file:
+            os.fsync(file.fileno())
+        self._finished = True
+        schema = b""
+        if self._format == "parquet":
+            from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
+
+            schema = parquet.serialized(self._part.schema)  # type: ignore[union-attr]  # a ParquetPart
+        return PartSummary(self.rows, self._path.stat().st_size, self._shaper.columns, schema)
+
+    def close(self) -> None:
+        """Let go of the file; removes it unless it was finished."""
+        if self._part is not None:
+            self._part.close()
+        if not self._finished:
+            self._path.unlink(missing_ok=True)
+
+    def _begin(self) -> TextPart | ParquetPart:
+        columns = self._shaper.columns or ()
+        if self._format == "parquet":
+            from cctrawl.output.parquet import ParquetPart  # noqa: PLC0415 - pyarrow only for Parquet
+
+            return ParquetPart(self._path, columns)
+        if self._format == "csv":
+            return TextPart(self._path, CsvLines(), header_bytes("csv", columns) if self._header else b"")
+        return TextPart(self._path, JsonLines(columns))
+
+
+def open_part(
+    path: Path,
+    format: str,  # noqa: A002 - the option's name everywhere
+    columns: Sequence[str] | None,
+    *,
+    header: bool = False,
+) -> PartWriter:
+    """Return a writer for the rows of one input; see `PartWriter`."""
+    return PartWriter(path, format, columns, header=header)
+
+
+def header_bytes(format: str, columns: Sequence[str] | None) -> bytes:  # noqa: A002 - the option's name everywhere
+    """Return what stands before the rows of one file: the column names of a CSV, else nothing."""
+    if format != "csv" or not columns:
+        return b""
+    return CsvLines()(list(columns)).encode("utf-8", "backslashreplace")
+
+
+def format_of(output: str, given: str | None = None) -> str:
+    """Return the format of an output: the given one, else by its ending, else ``jsonl`` for ``-``.
+
+    A folder (ends in ``/`` or exists) without a given format holds Parquet.
+
+    Raises:
+        InvalidInputError: an unknown format, or a file whose ending tells none; Parquet to stdout.
+    """
+    if given is not None and given not in FORMATS:
+        raise InvalidInputError(f"no such format: {given!r}", hint=f"choose one of {', '.join(FORMATS)}")
+    if output == "-":
+        if given == "parquet":
+            raise InvalidInputError("Parquet cannot be streamed to stdout", hint="give a file: -o rows.parquet")
+        return given or "jsonl"
+    if given is not None:
+        return given
+    if output.endswith("/") or Path(output).is_dir():
+        return "parquet"
+    ending = Path(output).suffix.lower()
+    if ending not in _ENDINGS:
+        raise InvalidInputError(
+            f"the ending of {output!r} tells no format", hint="give one: -f csv, -f jsonl or -f parquet"
+        )
+    return _ENDINGS[ending]
+
+
+def copy_bytes(source: IO[bytes], destination: IO[bytes], length: int) -> None:
+    """Copy exactly ``length`` bytes from the source's position.
+
+    Raises:
+        EOFError: the source ends early.
+        OSError: the disk refuses.
+    """
+    left = length
+    while left:
+        block = source.read(min(left, _COPY_BYTES))
+        if not block:
+            raise EOFError(f"{left} of {length} bytes are missing")
+        destination.write(block)
+        left -= len(block)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder durable: files that were created, renamed or removed in it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

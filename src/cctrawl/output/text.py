@@ -1,0 +1,122 @@
+"""CSV and JSON lines: values to UTF-8 lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import IO, Any
+
+from cctrawl.errors import JobError
+
+# A lone surrogate cannot be UTF-8. As a backslash escape it stays readable, and is what JSON itself would write.
+_ON_SURROGATE = "backslashreplace"
+_BUFFER_BYTES = 1 << 18
+
+
+class TextPart:
+    """A part of lines under construction.
+
+    Args:
+        path: the file to write; its folder exists.
+        columns: the column names.
+        lines: makes one or more lines of a tuple of values.
+        header: bytes that stand before the first row.
+    """
+
+    def __init__(self, path: Path, lines: Callable[[Sequence[Any]], str], header: bytes = b"") -> None:
+        self._file = path.open("wb", buffering=_BUFFER_BYTES)
+        self._lines = lines
+        self._file.write(header)
+
+    def write(self, values: Sequence[Any]) -> None:
+        """Add one row.
+
+        Raises:
+            JobError: a value that the format cannot hold.
+        """
+        self._file.write(self._lines(values).encode("utf-8", _ON_SURROGATE))
+
+    def finish(self) -> IO[bytes]:
+        """Flush everything and return the open file, so that the caller can make it durable."""
+        self._file.flush()
+        return self._file
+
+    def close(self) -> None:
+        """Close the file, finished or not."""
+        self._file.close()
+
+
+class CsvLines:
+    """Makes CSV lines: comma, double quotes where needed, line feed, empty for ``None``."""
+
+    def __init__(self) -> None:
+        self._buffer = io.StringIO(newline="")
+        self._writer = csv.writer(self._buffer, lineterminator="\n")
+
+    def __call__(self, values: Sequence[Any]) -> str:
+        """Return the line of one row."""
+        self._writer.writerow([value if type(value) is str else _csv_value(value) for value in values])
+        line = self._buffer.getvalue()
+        self._buffer.seek(0)
+        self._buffer.truncate()
+        return line
+
+
+class JsonLines:
+    """Makes JSON lines: one object a row, keys in column order."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = tuple(columns)
+
+    def __call__(self, values: Sequence[Any]) -> str:
+        """Return the line of one row; NaN and infinities, which JSON lacks, are ``null``."""
+        row = dict(zip(self._columns, values, strict=True))
+        try:
+            return json.dumps(row, ensure_ascii=False, allow_nan=False, default=_json_value) + "\n"
+        except ValueError:
+            return json.dumps(_finite(row), ensure_ascii=False, default=_json_value) + "\n"
+
+
+def _csv_value(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (dict, list, tuple, set, frozenset)):
+        return json.dumps(value, ensure_ascii=False, default=_json_value)
+    if isinstance(value, (bytes, bytearray, memoryview, date)):
+        return _json_value(value)
+    return value
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value).decode("utf-8", _ON_SURROGATE)
+    if isinstance(value, datetime):
+        return format_time(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise JobError(f"a value of type {type(value).__name__} cannot be written: {value!r:.80}")
+
+
+def format_time(moment: datetime) -> str:
+    """Return a time as ``2024-01-01T00:00:00Z``; a time without zone counts as UTC."""
+    utc = moment.astimezone(timezone.utc) if moment.tzinfo else moment
+    return utc.replace(tzinfo=None).isoformat() + "Z"
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
