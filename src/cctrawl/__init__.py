@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from cctrawl.listings import crawls, files
-    from cctrawl.runs import Job, RunReport, job, responses, run
+    from cctrawl.runs import Job, RunReport, job, responses, run, tally
     from cctrawl.warc import Damage, Record, RecordHead, read_records
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "read_records",
     "responses",
     "run",
+    "tally",
     "testing",
 ]
 
@@ -44,6 +45,7 @@ _HOMES = {
     "read_records": "cctrawl.warc",
     "responses": "cctrawl.runs",
     "run": "cctrawl.runs",
+    "tally": "cctrawl.runs",
 }
 
 

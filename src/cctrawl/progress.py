@@ -1,0 +1,179 @@
+"""How far a run is, on stderr: one live line on a terminal, one line a minute in a pipe or log.
+
+The runner hands over a `Snapshot` every now and then; rates and the time left are worked out here.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+_WINDOW_S = 30.0
+_LOG_INTERVAL_S = 60.0
+_LIVE_INTERVAL_S = 0.25
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one moment. Counts grow from the beginning of this command, but for ``done`` and ``failed``.
+
+    Attributes:
+        total: inputs of the run.
+        done: inputs whose rows are durable.
+        failed: quarantined inputs.
+        finished: inputs finished, in fractions of those under way, for the time left.
+        source_bytes: bytes read from the sources.
+        records: records read.
+        rows: rows yielded.
+        retries: requests and inputs tried again.
+        refusals: requests the server refused.
+        damaged: damaged places in the sources.
+        waiting: what everything waits for, if it does; for example a block.
+    """
+
+    total: int
+    done: int
+    failed: int
+    finished: float
+    source_bytes: int
+    records: int
+    rows: int
+    retries: int
+    refusals: int
+    damaged: int
+    waiting: str = ""
+
+
+class Progress(Protocol):
+    """Where a run tells how far it is."""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Take the newest numbers; cheap, to be called often."""
+
+    def note(self, message: str) -> None:
+        """Say something that stays: a warning, a failure."""
+
+    def close(self) -> None:
+        """Take the live line away."""
+
+
+def open_progress(*, quiet: bool = False, stream: IO[str] | None = None) -> Progress:
+    """Return a live line if the stream (stderr) is a terminal, a log otherwise, only notes if ``quiet``."""
+    stream = stream if stream is not None else sys.stderr
+    if quiet:
+        return _Log(stream, interval_s=float("inf"))
+    if stream.isatty():
+        return _LiveLine(stream)
+    return _Log(stream, _LOG_INTERVAL_S)
+
+
+class _Rates:
+    """Rates over the last half minute, and the time left at the pace of the whole command."""
+
+    def __init__(self) -> None:
+        self._history: deque[tuple[float, Snapshot]] = deque()
+        self._began: tuple[float, float] | None = None
+
+    def line(self, snapshot: Snapshot) -> str:
+        now = time.monotonic()
+        self._began = self._began or (now, snapshot.finished)
+        self._history.append((now, snapshot))
+        while now - self._history[0][0] > _WINDOW_S:
+            self._history.popleft()
+        then, earlier = self._history[0]
+        passed_s = max(now - then, 1e-9)
+        bytes_per_s = (snapshot.source_bytes - earlier.source_bytes) / passed_s
+        records_per_s = (snapshot.records - earlier.records) / passed_s
+        parts = [
+            f"{snapshot.done:,}/{snapshot.total:,} files",
+            f"{bytes_per_s / 1e6:.1f} MB/s",
+            f"{records_per_s:,.0f} records/s",
+            f"{snapshot.rows:,} rows",
+        ]
+        named = (("failed", snapshot.failed), ("retries", snapshot.retries), ("refusals", snapshot.refusals))
+        parts += [f"{number:,} {name}" for name, number in (*named, ("damaged", snapshot.damaged)) if number]
+        parts.append(snapshot.waiting or f"ETA {self._time_left(now, snapshot)}")
+        return " · ".join(parts)
+
+    def _time_left(self, now: float, snapshot: Snapshot) -> str:
+        began_s, began = self._began or (now, 0.0)
+        done = snapshot.finished - began
+        if done <= 0:
+            return "–"
+        return format_duration((snapshot.total - snapshot.finished) * (now - began_s) / done)
+
+
+class _Log:
+    def __init__(self, stream: IO[str], interval_s: float) -> None:
+        self._stream = stream
+        self._interval_s = interval_s
+        self._rates = _Rates()
+        self._next = time.monotonic() + interval_s
+
+    def update(self, snapshot: Snapshot) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + self._interval_s
+            self.note(self._rates.line(snapshot))
+
+    def note(self, message: str) -> None:
+        print(message, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Leave the log as it is."""
+
+
+class _LiveLine:
+    def __init__(self, stream: IO[str]) -> None:
+        from rich.console import Console  # noqa: PLC0415 - only on a terminal
+        from rich.live import Live  # noqa: PLC0415 - only on a terminal
+
+        console = Console(file=stream, highlight=False, markup=False)
+        self._live: Live = Live(console=console, auto_refresh=False, transient=True)
+        self._rates = _Rates()
+        self._next = 0.0
+        self._live.start()
+
+    def update(self, snapshot: Snapshot) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            from rich.text import Text  # noqa: PLC0415 - only on a terminal
+
+            self._next = now + _LIVE_INTERVAL_S
+            line = Text(self._rates.line(snapshot), no_wrap=True, overflow="ellipsis")
+            self._live.update(line, refresh=True)
+
+    def note(self, message: str) -> None:
+        self._live.console.print(message, soft_wrap=True)
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration for people: ``8 s``, ``3 min 20 s``, ``5 h 02 min``, ``3 d 4 h``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest_s = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s:02} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def format_bytes(number: float) -> str:
+    """Return a size for people, in powers of ten: ``812 B``, ``1.2 MB``, ``3.4 TB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"

@@ -1,0 +1,178 @@
+"""Finding a job by its name, and naming it so that another process finds the same one."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from cctrawl.errors import InvalidInputError, JobError
+from cctrawl.runs.jobs.job import Job
+
+_SHIPPED = ("servers", "themes")
+
+
+@dataclass(frozen=True)
+class JobReference:
+    """How another process finds a job.
+
+    Attributes:
+        name: what users see: ``themes``, ``my_job.py:count``, ``package.module:count``.
+        target: what is loaded: ``module:attribute``, ``/folder/my_job.py:attribute``; empty if ``pickled`` is used.
+        pickled: the job itself, for functions of a notebook, a script or an interpreter.
+        sha256: hash of the file, or of the code, that holds the job; tells when it was changed.
+    """
+
+    name: str
+    target: str
+    pickled: bytes
+    sha256: str
+
+    def load(self) -> Job:
+        """Return the job.
+
+        Raises:
+            InvalidInputError: there is no such module or function.
+            JobError: the module raised while it was imported.
+        """
+        if self.pickled:
+            import cloudpickle  # noqa: PLC0415 - only for jobs without a home
+
+            loaded: Job = cloudpickle.loads(self.pickled)
+            return loaded
+        place, _, attribute = self.target.rpartition(":")
+        module = _module_of_file(Path(place)) if place.endswith(".py") else _module_by_name(place)
+        return Job.of(_attribute(module, attribute, self.name))
+
+
+def shipped_jobs() -> dict[str, Job]:
+    """Return the jobs that come with cctrawl, by name."""
+    return {name: reference_to(name).load() for name in _SHIPPED}
+
+
+def load_job(job: str | Callable[..., Any]) -> tuple[JobReference, Job]:
+    """Return how to find a job, and the job: a name, ``file.py:function``, ``module:function``, or a function.
+
+    Raises:
+        InvalidInputError: there is no such job, file, module or function.
+        JobError: the module raised while it was imported.
+    """
+    reference = reference_to(job)
+    if isinstance(job, str):
+        return reference, reference.load()
+    return reference, Job.of(job)
+
+
+def reference_to(job: str | Callable[..., Any]) -> JobReference:
+    """Return how another process finds a job.
+
+    Raises:
+        InvalidInputError: there is no such shipped job, file or function.
+    """
+    if not isinstance(job, str):
+        return _of_function(Job.of(job))
+    if job in _SHIPPED:
+        module = f"cctrawl.runs.jobs.{job}"
+        return JobReference(job, f"{module}:{job}", b"", _hash_of_module(module))
+    place, colon, attribute = job.rpartition(":")
+    if not colon or not place or not attribute:
+        close = get_close_matches(job, _SHIPPED, n=1)
+        known = f"did you mean {close[0]!r}?" if close else f"shipped jobs: {', '.join(_SHIPPED)}"
+        raise InvalidInputError(f"no such job: {job!r}", hint=f"{known} Your own: my_job.py:function")
+    if not place.endswith(".py"):
+        return JobReference(job, job, b"", _hash_of_module(place))
+    file = Path(place).expanduser().absolute()
+    if not file.is_file():
+        raise InvalidInputError(f"no such file: {place}", hint="give the path of the file that holds the job")
+    return JobReference(job, f"{file}:{attribute}", b"", hashlib.sha256(file.read_bytes()).hexdigest())
+
+
+def _of_function(job: Job) -> JobReference:
+    module, attribute = job.function.__module__, getattr(job.function, "__qualname__", "")
+    found = getattr(sys.modules.get(module), attribute, None) if attribute.isidentifier() else None
+    # A worker can import it only if the name leads back to this very job, and not to the script that was started.
+    if (
+        module != "__main__"
+        and found is not None
+        and (found is job or getattr(found, "function", found) is job.function)
+    ):
+        return JobReference(f"{module}:{attribute}", f"{module}:{attribute}", b"", _hash_of_module(module))
+    import cloudpickle  # noqa: PLC0415 - only for jobs without a home
+
+    return JobReference(f"{module}:{attribute}", "", cloudpickle.dumps(job), _hash_of_code(job.function))
+
+
+def _hash_of_code(function: Callable[..., Any]) -> str:
+    try:
+        text = inspect.getsource(function)
+    except (OSError, TypeError):  # typed into an interpreter, or no Python function
+        code = getattr(function, "__code__", None)
+        text = repr((code.co_code, code.co_consts, code.co_names)) if code else repr(type(function))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _hash_of_module(name: str) -> str:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None:
+        raise InvalidInputError(
+            f"no such module: {name}", hint="is it installed, or on PYTHONPATH? A file: my_job.py:function"
+        )
+    origin = Path(spec.origin or "")
+    return hashlib.sha256(origin.read_bytes()).hexdigest() if origin.is_file() else ""
+
+
+def _module_by_name(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise _import_failed(name, error) from error
+
+
+def _module_of_file(file: Path) -> ModuleType:
+    """Import a file under its own name, with its folder importable, so that it finds the modules beside it."""
+    folder = str(file.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    name = file.stem
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == str(file):
+        return known
+    spec = importlib.util.spec_from_file_location(name if known is None else f"cctrawl_job_{name}", file)
+    if spec is None or spec.loader is None:
+        raise InvalidInputError(f"no Python file: {file}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[spec.name]
+        raise _import_failed(str(file), error) from error
+    return module
+
+
+def _import_failed(name: str, error: Exception) -> JobError:
+    import traceback  # noqa: PLC0415 - only when something is wrong
+
+    text = f"{type(error).__name__}: {error}"
+    return JobError(f"{name} cannot be imported: {text}", details="".join(traceback.format_exception(error)))
+
+
+def _attribute(module: ModuleType, attribute: str, name: str) -> Any:  # noqa: ANN401 - Job.of judges it
+    found = getattr(module, attribute, None)
+    if found is None:
+        names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        close = get_close_matches(attribute, names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"it has: {', '.join(names[:8]) or 'no functions'}"
+        raise InvalidInputError(f"there is no {attribute!r} in {name.rpartition(':')[0]}", hint=hint)
+    return found

@@ -1,0 +1,26 @@
+"""Numbers a job counts beside its rows: they appear in the run's summary and report, summed over all inputs."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+_counts: Counter[str] = Counter()
+
+
+def tally(name: str, number: int = 1) -> None:
+    """Count something in a job: ``cctrawl.tally("pages without a title")``.
+
+    The counts of an input are kept together with its rows, so a retried input counts once.
+
+    Args:
+        name: what is counted, in words.
+        number: how many.
+    """
+    _counts[name] += number
+
+
+def take_tallies() -> dict[str, int]:
+    """Return what was counted since the last call, and begin anew."""
+    taken = dict(_counts)
+    _counts.clear()
+    return taken

@@ -1,0 +1,46 @@
+"""Which WordPress theme does a page use? The job that cctrawl began with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+from cctrawl.runs.jobs.job import job, responses
+from cctrawl.runs.jobs.tally import tally
+
+if TYPE_CHECKING:
+    from cctrawl.warc import Record
+
+_FOLDER = b"wp-content/themes/"
+# The bytes up to the next slash, without what ends a path in HTML. They are looked at, not consumed, so that a
+# folder within a folder counts too.
+_THEME = re.compile(re.escape(_FOLDER) + rb"(?=([^/\s\"'<>\\]+)/)")
+
+
+@job("domain", "theme", want=responses)
+def themes(records: Iterator[Record]) -> Iterator[tuple[str, str]]:
+    """One row per page and WordPress theme it names: domain, theme."""
+    for record in records:
+        page = record.payload
+        if _FOLDER in page:
+            for theme in dict.fromkeys(_THEME.findall(page)):
+                name = _decoded(theme)
+                if name is not None:
+                    yield _domain(record.url), name
+
+
+def _decoded(theme: bytes) -> str | None:
+    try:
+        return theme.decode()
+    except UnicodeDecodeError:
+        tally("themes that are not UTF-8")
+        return None
+
+
+def _domain(url: str) -> str:
+    try:
+        return urlparse(url).netloc
+    except ValueError:  # a bracket that opens no IPv6 address
+        return ""

@@ -1,0 +1,215 @@
+"""A run's ledger file: its inputs, what became of each, and where their rows lie. `runs.ledger` gives it meaning.
+
+One row per input, by its position in the input list:
+
+========== ==========================================================================================
+state      means
+========== ==========================================================================================
+waiting    not done (or being worked on: a run that dies leaves nothing to undo)
+staged     its rows are durable in a part beside the ledger
+placed     its rows are in the output: bytes ``[start, start + length)`` of a file, or a part of a folder
+failed     quarantined, with the reason
+========== ==========================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cctrawl.errors import TransportError
+from cctrawl.store.database import open_database
+
+WAITING, STAGED, PLACED, FAILED = "waiting", "staged", "placed", "failed"
+
+_VERSION = 1
+_SCHEMA = (
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE inputs (
+        position INTEGER PRIMARY KEY,
+        location TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'waiting',
+        part TEXT,              -- file name of the staged part
+        start INTEGER,          -- first byte of its rows in a single text file
+        length INTEGER,         -- bytes of its rows there
+        rows INTEGER NOT NULL DEFAULT 0,
+        records INTEGER NOT NULL DEFAULT 0,
+        source_bytes INTEGER NOT NULL DEFAULT 0,
+        damaged INTEGER NOT NULL DEFAULT 0,
+        tries INTEGER NOT NULL DEFAULT 0,
+        tallies TEXT,           -- JSON: what the job counted
+        error TEXT              -- why it failed
+    )""",
+    "CREATE INDEX by_state ON inputs (state, position)",
+    """CREATE TABLE damages (
+        position INTEGER NOT NULL,
+        offset INTEGER NOT NULL,
+        skipped_bytes INTEGER NOT NULL,
+        reason TEXT NOT NULL
+    )""",
+)
+
+
+@dataclass(frozen=True)
+class InputRow:
+    """One input of a run, as the ledger has it. Field names are the column names."""
+
+    position: int
+    location: str
+    state: str
+    part: str | None
+    start: int | None
+    length: int | None
+    rows: int
+    records: int
+    source_bytes: int
+    damaged: int
+    tries: int
+    tallies: str | None
+    error: str | None
+
+
+_COLUMNS = ", ".join(InputRow.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over the inputs that are staged or placed, and how many there are of each state."""
+
+    waiting: int
+    staged: int
+    placed: int
+    failed: int
+    rows: int
+    records: int
+    source_bytes: int
+    damaged: int
+
+    @property
+    def inputs(self) -> int:
+        """All inputs."""
+        return self.waiting + self.done + self.failed
+
+    @property
+    def done(self) -> int:
+        """The inputs whose rows are durable."""
+        return self.staged + self.placed
+
+
+class LedgerFile:
+    """A ledger on disk. Make changes within a `transaction`; they are durable when it ends.
+
+    Args:
+        path: the SQLite file; made if it is missing.
+
+    Raises:
+        FormatError: the file is no ledger, or one of a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database = open_database(path, schema=_SCHEMA, version=_VERSION)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make the changes within all or not at all, and durable together.
+
+        Raises:
+            TransportError: the disk refuses.
+        """
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            yield
+            self._database.execute("COMMIT")
+        except BaseException as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise TransportError(f"the ledger {self.path} cannot be written: {error}") from error
+            raise
+
+    def fact(self, name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """Return a fact of the run, or ``None``."""
+        row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def set_fact(self, name: str, value: object) -> None:
+        """Keep a fact of the run: anything JSON can hold."""
+        self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
+
+    def add_inputs(self, locations: Iterable[str]) -> None:
+        """Add the inputs of the run, in order, from position 0."""
+        self._database.executemany("INSERT INTO inputs (position, location) VALUES (?, ?)", enumerate(locations))
+
+    def inputs(self, *states: str, start: int = 0) -> Iterator[InputRow]:
+        """Yield the inputs in any of the states (all, if none is named) from a position on, in order, lazily."""
+        after = start - 1
+        marks = ", ".join("?" * len(states))
+        condition = f"state IN ({marks}) AND" if states else ""
+        query = f"SELECT {_COLUMNS} FROM inputs WHERE {condition} position > ? ORDER BY position LIMIT 1000"  # noqa: S608 - constants
+        while batch := self._database.execute(query, (*states, after)).fetchall():
+            for row in batch:
+                yield InputRow(*row)
+            after = batch[-1][0]
+
+    def input(self, position: int) -> InputRow:
+        """Return the input at a position of the list."""
+        query = f"SELECT {_COLUMNS} FROM inputs WHERE position = ?"  # noqa: S608 - constants
+        return InputRow(*self._database.execute(query, (position,)).fetchone())
+
+    def update(self, position: int, **values: object) -> None:
+        """Set columns of one input."""
+        assignments = ", ".join(f"{name} = ?" for name in values)
+        self._database.execute(
+            f"UPDATE inputs SET {assignments} WHERE position = ?",  # noqa: S608 - our own column names
+            (*values.values(), position),
+        )
+
+    def release_failed(self) -> int:
+        """Make every quarantined input wait again; return how many."""
+        cursor = self._database.execute(
+            "UPDATE inputs SET state = 'waiting', error = NULL, tries = 0 WHERE state = 'failed'"
+        )
+        return cursor.rowcount
+
+    def set_damages(self, position: int, damages: Iterable[tuple[int, int, str]]) -> None:
+        """Keep the damage found in one input as ``(offset, skipped_bytes, reason)``, in place of what was kept."""
+        self._database.execute("DELETE FROM damages WHERE position = ?", (position,))
+        self._database.executemany(
+            "INSERT INTO damages VALUES (?, ?, ?, ?)", ((position, *damage) for damage in damages)
+        )
+
+    def damages(self) -> Iterator[tuple[str, int, int, str]]:
+        """Yield ``(location, offset, skipped_bytes, reason)`` of all damage, by position and offset."""
+        yield from self._database.execute(
+            "SELECT location, offset, skipped_bytes, reason FROM damages JOIN inputs USING (position)"
+            " ORDER BY position, offset"
+        )
+
+    def tallies(self) -> dict[str, int]:
+        """Return what the job counted, summed over the inputs that are done, by name."""
+        summed: dict[str, int] = {}
+        query = "SELECT tallies FROM inputs WHERE tallies IS NOT NULL AND state IN ('staged', 'placed')"
+        for (text,) in self._database.execute(query):
+            for name, number in json.loads(text).items():
+                summed[name] = summed.get(name, 0) + number
+        return dict(sorted(summed.items()))
+
+    def totals(self) -> Totals:
+        """Return the sums over all inputs."""
+        counts = dict(self._database.execute("SELECT state, count(*) FROM inputs GROUP BY state"))
+        sums = self._database.execute(
+            "SELECT total(rows), total(records), total(source_bytes), total(damaged) FROM inputs"
+            " WHERE state IN ('staged', 'placed')"
+        ).fetchone()
+        states = (counts.get(state, 0) for state in (WAITING, STAGED, PLACED, FAILED))
+        return Totals(*states, *(int(value) for value in sums))
