@@ -1,7 +1,8 @@
 """State that outlives a process, in SQLite: the only room that speaks SQL.
 
-Read ``database`` first (how each file is opened), then one module per table family: ``rates`` (the rate budget that
-all commands, threads and processes of a user share), ``listings`` (cached listings), ``ledger`` (what a run has done).
+Read ``database`` first (how each file is opened), then one module per table family: ``rates`` (the rate budget
+that all commands, threads and processes of a user share), ``listings`` (cached listings), ``ledger`` (what a run
+has done).
 """
 
 from __future__ import annotations

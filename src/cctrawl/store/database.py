@@ -39,9 +39,7 @@ def open_database(
     file = Path(path)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(
-            file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.OperationalError) as error:
         raise _unusable(file, error) from error
     try:
@@ -85,7 +83,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
+        except sqlite3.OperationalError as error:  # noqa: PERF203 - one turn is the rule
             if "locked" not in str(error) or time.monotonic() > give_up:
                 raise
             time.sleep(0.01)
