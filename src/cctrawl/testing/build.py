@@ -1,0 +1,179 @@
+"""Builds the fake Common Crawl on disk."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cctrawl.errors import InvalidInputError, NotFoundError
+from cctrawl.testing.archive import ArchiveWriter, FakePage, Place
+from cctrawl.testing.catalogue import crawl_start, write_collinfo, write_listing
+from cctrawl.testing.corpus import THEMES
+from cctrawl.testing.pages import make_failure, make_page, make_robots
+from cctrawl.testing.sites import Site, make_sites
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+SUBSETS = ("warc", "robotstxt", "crawldiagnostics")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is built.
+
+    Attributes:
+        crawls: ids of the crawls.
+        segments: segments per crawl.
+        files_per_segment: WARC files per segment (and as many WAT, WET, robots.txt and non-200 files).
+        pages_per_file: pages per WARC file; the other files have a fourth of it.
+        page_bytes: typical size of a page.
+        sites: hosts of the fake web, shared by all crawls.
+        lines_per_block: lines in a gzip block of the CDXJ index (3,000 in Common Crawl).
+        cdx_files: CDXJ files per crawl.
+        rows_per_group: rows in a row group of the columnar index.
+    """
+
+    crawls: tuple[str, ...] = ("CC-MAIN-2020-24", "CC-MAIN-2023-50", "CC-MAIN-2024-22")
+    segments: int = 2
+    files_per_segment: int = 4
+    pages_per_file: int = 10
+    page_bytes: int = 6_000
+    sites: int = 40
+    lines_per_block: int = 10
+    cdx_files: int = 3
+    rows_per_group: int = 25
+
+
+SIZES = {
+    "small": Size(),
+    "medium": Size(
+        segments=4, files_per_segment=4, pages_per_file=120, page_bytes=15_000, sites=400,
+        lines_per_block=300, rows_per_group=500,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FakeCrawls:
+    """What was built, and what is true of it.
+
+    Attributes:
+        root: the folder; its absolute path is a base URL.
+        size: how much was built.
+        pages: every capture by the listed path of its WARC file, in the order of the file.
+    """
+
+    root: Path
+    size: Size
+    pages: dict[str, list[FakePage]] = field(repr=False)
+
+    @property
+    def crawls(self) -> list[str]:
+        """Ids of the crawls, newest first."""
+        return sorted(self.size.crawls, reverse=True)
+
+    def files(self, crawl: str, subset: str = "warc") -> list[str]:
+        """Return the listed paths of a crawl's WARC files, in the order of the listing.
+
+        Raises:
+            NotFoundError: there is no such crawl or subset here.
+        """
+        middle = (f"crawl-data/{crawl}/", f"/{subset}/")
+        found = [path for path in self.pages if path.startswith(middle[0]) and middle[1] in path]
+        if not found:
+            raise NotFoundError(
+                f"the fake has no {subset} files of {crawl}", hint=f"it has {', '.join(self.crawls)}"
+            )
+        return found
+
+    def expected_themes(self, paths: Iterable[str]) -> list[tuple[str, str]]:
+        """Return the rows (domain, theme) that the ``themes`` job must give for these WARC files, in order.
+
+        Paths are listed paths, or anything that ends in one (a file on disk, a URL).
+        """
+        return [
+            (page.domain, theme)
+            for path in paths
+            for page in self.pages["crawl-data/" + str(path).rpartition("crawl-data/")[2]]
+            for theme in page.themes
+        ]
+
+
+def build(folder: str | os.PathLike[str], *, seed: int = 0, size: str | Size = "small") -> FakeCrawls:
+    """Build a small, exact, fake Common Crawl in a folder and return what is true of it.
+
+    Args:
+        folder: where; made if it is not there. It must be empty.
+        seed: equal seeds and sizes give equal bytes (with the same zlib and pyarrow).
+        size: ``small`` (a second, a few MB), ``medium`` (for demonstrations), or a `Size`.
+
+    Raises:
+        InvalidInputError: an unknown size, or a folder that is not empty.
+    """
+    if isinstance(size, str):
+        if size not in SIZES:
+            raise InvalidInputError(f"no size: {size!r}", hint=f"one of {', '.join(SIZES)}, or a Size")
+        size = SIZES[size]
+    root = Path(folder).absolute()
+    root.mkdir(parents=True, exist_ok=True)
+    if any(root.iterdir()):
+        raise InvalidInputError(f"the folder {root} is not empty", hint="name a new folder")
+    sites = make_sites(random.Random(f"{seed} sites"), size.sites, THEMES)  # noqa: S311 - content, not a secret
+    pages: dict[str, list[FakePage]] = {}
+    for crawl in sorted(size.crawls):
+        pages.update(_build_crawl(root, crawl, seed, size, sites))
+    write_collinfo(root, size.crawls)
+    return FakeCrawls(root, size, pages)
+
+
+def _build_crawl(root: Path, crawl: str, seed: int, size: Size, sites: list[Site]) -> dict[str, list[FakePage]]:
+    pages: dict[str, list[FakePage]] = {}
+    listings: dict[str, list[str]] = defaultdict(list)
+    midnight = datetime.combine(crawl_start(crawl), time(), tzinfo=timezone.utc)
+    for segment in range(size.segments):
+        start = midnight + timedelta(hours=5 * segment, minutes=17 + 7 * segment)
+        folder = f"crawl-data/{crawl}/segments/{int(start.timestamp())}{494 + segment}.{65 + segment}/"
+        listings["segment"].append(folder)
+        for number in range(size.files_per_segment):
+            for subset in SUBSETS:
+                path = f"{folder}{subset}/CC-MAIN-{_span(start)}-{number:05}.warc.gz"
+                place = Place(root, path, crawl, subset, start, derived=subset == "warc")
+                pages[path] = _build_file(place, f"{seed} {path}", size, sites)
+                _list_file(listings, place)
+    for kind in ("segment", "warc", "wat", "wet", "robotstxt", "non200responses"):
+        write_listing(root, crawl, kind, listings[kind])
+    return pages
+
+
+def _span(start: datetime) -> str:
+    return f"{start:%Y%m%d%H%M%S}-{start + timedelta(hours=3):%Y%m%d%H%M%S}"
+
+
+def _list_file(listings: dict[str, list[str]], place: Place) -> None:
+    kind = "non200responses" if place.subset == "crawldiagnostics" else place.subset
+    listings[kind].append(place.path)
+    if place.derived:
+        for derived in ("wat", "wet"):
+            listings[derived].append(place.sibling(derived))
+
+
+def _build_file(place: Place, seed: str, size: Size, sites: list[Site]) -> list[FakePage]:
+    rng = random.Random(seed)  # noqa: S311 - content, not a secret
+    fewer = max(1, size.pages_per_file // 4)
+    if place.subset == "warc":
+        answers = [make_page(rng, rng.choice(sites), size.page_bytes) for _ in range(size.pages_per_file)]
+    elif place.subset == "robotstxt":
+        answers = [make_robots(rng, rng.choice(sites)) for _ in range(fewer)]
+    else:
+        answers = [make_failure(rng, rng.choice(sites)) for _ in range(fewer)]
+    writer = ArchiveWriter(place, rng)
+    try:
+        return writer.write_answers(answers)
+    finally:
+        writer.close()

@@ -1,0 +1,43 @@
+"""The lists that make a tree findable: collinfo.json and the path listings of each crawl."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from cctrawl.testing.writer import gzip_member
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+def crawl_start(crawl: str) -> date:
+    """Return the day a crawl such as ``CC-MAIN-2024-22`` began: some days before the week it is named after."""
+    year, week = crawl.split("-")[-2:]
+    return date.fromisocalendar(int(year), int(week), 1) - timedelta(days=10)
+
+
+def write_collinfo(root: Path, crawls: Iterable[str]) -> None:
+    """Write ``collinfo.json`` at the top of the tree, newest crawl first, in the form the index server gives it."""
+    entries = []
+    for crawl in sorted(crawls, reverse=True):
+        start = crawl_start(crawl)
+        entry = {
+            "id": crawl,
+            "name": f"{start:%B %Y} Index",
+            "timegate": f"https://index.commoncrawl.org/{crawl}/",
+            "cdx-api": f"https://index.commoncrawl.org/{crawl}-index",
+            "from": f"{start}T00:00:00",
+            "to": f"{start + timedelta(days=12)}T23:59:59",
+        }
+        entries.append(entry)
+    (root / "collinfo.json").write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+
+
+def write_listing(root: Path, crawl: str, kind: str, paths: Iterable[str]) -> None:
+    """Write ``crawl-data/<crawl>/<kind>.paths.gz``: one path a line."""
+    target = root / "crawl-data" / crawl / f"{kind}.paths.gz"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(gzip_member("".join(f"{path}\n" for path in paths).encode()))
