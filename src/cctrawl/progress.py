@@ -105,7 +105,7 @@ class _Rates:
         began_s, began = self._began or (now, 0.0)
         done = snapshot.finished - began
         if done <= 0:
-            return "–"
+            return "unknown"
         return format_duration((snapshot.total - snapshot.finished) * (now - began_s) / done)
 
 

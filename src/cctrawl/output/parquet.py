@@ -35,7 +35,7 @@ class ParquetPart:
         self._bytes = 0
         self._writer: pq.ParquetWriter | None = None
         self._pieces: list[Path] = []
-        self.schema = pa.schema([(name, pa.null()) for name in self._columns])
+        self.schema = schema_for(self._columns)
 
     def write(self, values: Sequence[Any]) -> None:
         """Add one row.
@@ -175,6 +175,11 @@ def fit(table: pa.Table, schema: pa.Schema) -> pa.Table:
 def schema_of(path: Path) -> pa.Schema:
     """Return the columns and types of a Parquet file, without metadata."""
     return pq.read_schema(path).remove_metadata()
+
+
+def schema_for(columns: Sequence[str] | None) -> pa.Schema:
+    """Return the schema of columns of which no value is known."""
+    return pa.schema([(name, pa.null()) for name in columns or ()])
 
 
 def serialized(schema: pa.Schema) -> bytes:

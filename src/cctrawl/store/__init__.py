@@ -8,5 +8,15 @@ has done).
 from __future__ import annotations
 
 from cctrawl.store.database import open_database
+from cctrawl.store.ledger import FAILED, PLACED, STAGED, WAITING, InputRow, LedgerFile, Totals
 
-__all__ = ["open_database"]
+__all__ = [
+    "FAILED",
+    "PLACED",
+    "STAGED",
+    "WAITING",
+    "InputRow",
+    "LedgerFile",
+    "Totals",
+    "open_database",
+]

@@ -166,6 +166,12 @@ class LedgerFile:
         query = f"SELECT {_COLUMNS} FROM inputs WHERE position = ?"  # noqa: S608 - constants
         return InputRow(*self._database.execute(query, (position,)).fetchone())
 
+    def last_position(self, state: str) -> int:
+        """Return the last position of an input in this state, -1 if there is none."""
+        query = "SELECT max(position) FROM inputs WHERE state = ?"
+        last = self._database.execute(query, (state,)).fetchone()[0]
+        return -1 if last is None else int(last)
+
     def update(self, position: int, **values: object) -> None:
         """Set columns of one input."""
         assignments = ", ".join(f"{name} = ?" for name in values)

@@ -1,6 +1,7 @@
 """Jobs: the function a run calls for every file, and the ones that are shipped.
 
-`job` makes one of a function, `references` finds one by its name, `tally` counts beside the rows, and each other module here is one shipped job.
+`job` makes one of a function, `references` finds one by its name, `tally` counts beside the rows, and each other
+module here is one shipped job.
 """
 
 from cctrawl.runs.jobs.job import Job, job, responses

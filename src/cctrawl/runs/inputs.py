@@ -1,0 +1,126 @@
+"""The input list of a run: files of crawls, or files that are named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cctrawl.errors import InvalidInputError, NotFoundError
+from cctrawl.listings import files
+from cctrawl.runs.jobs.job import KINDS
+from cctrawl.settings import Settings
+
+_LISTED = ("crawl-data/", "cc-index/", "contrib/", "projects/")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which files a run reads.
+
+    Attributes:
+        crawl: a crawl expression, as ``-c`` takes it; empty if files are named.
+        kind: the kind of file.
+        limit: at most so many files, the first ones; ``None`` for all.
+        sample: the share of the files to take, 0 to 1, chosen by a hash of the path; ``None`` for all.
+        named: the files that were named instead: listed paths, URLs and absolute paths.
+    """
+
+    crawl: str = ""
+    kind: str = "warc"
+    limit: int | None = None
+    sample: float | None = None
+    named: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What tells this selection from others; it does not change when ``latest`` means another crawl."""
+        named = (
+            hashlib.sha256("\n".join(self.named).encode("utf-8", "surrogatepass")).hexdigest() if self.named else ""
+        )
+        return json.dumps([self.crawl, self.kind, self.limit, self.sample, named])
+
+    def resolve(self, settings: Settings) -> list[str]:
+        """Return the inputs, in list order.
+
+        Raises:
+            NotFoundError: no such crawl, or nothing is left to read.
+            TransportError: the lists cannot be had.
+        """
+        listed = list(self.named) if self.named else files(self.kind, self.crawl, settings=settings)
+        chosen = [path for path in listed if self.sample is None or in_sample(path, self.sample)][: self.limit]
+        if not chosen:
+            where = f"{self.crawl}: none of its {len(listed):,} {self.kind} files" if self.crawl else "no file"
+            raise NotFoundError(f"{where} is selected", hint="raise --sample or --limit")
+        return chosen
+
+
+def in_sample(path: str, share: float) -> bool:
+    """Tell whether a path is in the sample: the same paths for the same share, and more for a larger one."""
+    return int.from_bytes(hashlib.sha256(path.encode("utf-8", "surrogatepass")).digest()[:8], "big") < share * 2**64
+
+
+def select(
+    *,
+    crawl: str | None,
+    kind: str,
+    limit: int | None,
+    sample: float | None,
+    named: Iterable[str] | None,
+) -> Selection:
+    """Return the selection that the options ask for.
+
+    Raises:
+        InvalidInputError: neither a crawl nor files, or both; a share or number out of range; an unknown kind.
+    """
+    if kind not in KINDS:
+        raise InvalidInputError(f"no such kind of file: {kind!r}", hint=f"choose one of {', '.join(KINDS)}")
+    if sample is not None and not 0 < sample <= 1:
+        raise InvalidInputError(
+            f"--sample {sample:g} is no share", hint="give a share above 0, up to 1: 0.01 is 1 %"
+        )
+    if limit is not None and limit < 1:
+        raise InvalidInputError(f"--limit {limit} leaves nothing to do", hint="give at least 1")
+    if (crawl is None) == (named is None):
+        raise InvalidInputError(
+            "give either a crawl or files", hint="-c CC-MAIN-2024-22, or --files a.warc.gz b.warc.gz"
+        )
+    if named is None:
+        return Selection(crawl or "", kind, limit, sample)
+    paths = dict.fromkeys(absolute(path) for path in named)
+    if not paths:
+        raise InvalidInputError(
+            "no files given", hint="--files a.warc.gz https://…, or --files - and a list on stdin"
+        )
+    return Selection("", kind, limit, sample, tuple(paths))
+
+
+def absolute(path: str) -> str:
+    """Return URLs and listed paths as they are, and other paths absolute, so that any folder can resume the run."""
+    if "://" in path or (path.startswith(_LISTED) and not Path(path).exists()):
+        return path
+    return str(Path(path).expanduser().absolute())
+
+
+def read_list(lines: Iterable[str]) -> Sequence[str]:
+    """Return the paths in lines of text: one a line, or JSON lines with a ``path`` as `cctrawl files` writes them.
+
+    Raises:
+        InvalidInputError: a line of JSON without a path.
+    """
+    return [_path_in(line.strip()) for line in lines if line.strip()]
+
+
+def _path_in(line: str) -> str:
+    if not line.startswith("{"):
+        return line
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = {}
+    path = row.get("path") or row.get("url") or row.get("warc_filename")
+    if not isinstance(path, str):
+        raise InvalidInputError(f"no path in {line:.80}", hint='give a path a line, or JSON lines with a "path"')
+    return path

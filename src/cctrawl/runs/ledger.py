@@ -1,0 +1,155 @@
+"""A run and its folder beside the output: which run it is, the kernel's lock on it, and the ledger of its inputs.
+
+The folder is ``NAME.cctrawl/`` beside a file and ``.cctrawl/`` within a folder. It holds the ledger, the parts that
+wait for their place, and, when the run is over, the lists of what failed and what was damaged.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from cctrawl.errors import InvalidInputError
+from cctrawl.store import STAGED, LedgerFile
+
+_WORDS = {
+    "job": "the job",
+    "sha256": "the job's code",
+    "columns": "its columns",
+    "inputs": "the input list",
+    "format": "the format",
+    "on_damage": "--on-damage",
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes a run this run and no other.
+
+    Attributes:
+        job: the job's name.
+        sha256: hash of the job's file.
+        columns: the declared columns.
+        inputs: how the inputs were chosen: crawls, kind, limit and sample, or a hash of the files given.
+        format: the output's format.
+        on_damage: ``skip`` or ``raise``.
+    """
+
+    job: str
+    sha256: str
+    columns: tuple[str, ...] | None
+    inputs: str
+    format: str
+    on_damage: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return the identity as JSON has it."""
+        plain: dict[str, object] = json.loads(json.dumps(asdict(self)))
+        return plain
+
+
+class RunFolder:
+    """The folder of a run, locked for as long as this object lives; the lock dies with the process.
+
+    Args:
+        path: the folder; made if it is missing.
+
+    Raises:
+        InvalidInputError: another process works on this output, or the folder cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.staged = path / "staged"
+        try:
+            self.staged.mkdir(parents=True, exist_ok=True)
+            self._lock = self._locked()
+        except OSError as error:
+            raise InvalidInputError(
+                f"cannot write beside the output: {error}", hint="choose a writable place with -o"
+            ) from error
+        self.ledger = LedgerFile(path / "ledger.sqlite")
+
+    def close(self) -> None:
+        """Let go of the ledger and the lock."""
+        self.ledger.close()
+        self._lock.close()
+
+    def restart(self) -> None:
+        """Forget everything that was done."""
+        self.ledger.close()
+        for file in self.path.glob("ledger.sqlite*"):
+            file.unlink()
+        shutil.rmtree(self.staged)
+        self.staged.mkdir()
+        self.ledger = LedgerFile(self.path / "ledger.sqlite")
+
+    @property
+    def begun(self) -> bool:
+        """Whether the ledger holds a run."""
+        return self.ledger.fact("identity") is not None
+
+    def begin(self, identity: Identity, inputs: Sequence[str]) -> None:
+        """Enter a new run with its inputs, all or nothing."""
+        with self.ledger.transaction():
+            self.ledger.add_inputs(inputs)
+            self.ledger.set_fact("identity", identity.as_json())
+
+    def check(self, identity: Identity) -> None:
+        """See that the run of this ledger is the one that was asked for.
+
+        Raises:
+            InvalidInputError: it is another run; the message says what differs.
+        """
+        held, asked = self.ledger.fact("identity"), identity.as_json()
+        different = [words for name, words in _WORDS.items() if held.get(name) != asked[name]]
+        if different:
+            raise InvalidInputError(
+                f"another run began on this output: {', '.join(different)} differ{'s' * (len(different) == 1)}",
+                hint="give another -o, or begin anew with --restart (its rows are dropped)",
+            )
+
+    def drop_orphans(self) -> None:
+        """Remove parts that no input claims: those of tries that did not end."""
+        kept = {row.part for row in self.ledger.inputs(STAGED)}
+        for file in self.staged.iterdir():
+            if file.name not in kept:
+                file.unlink()
+
+    def write_list(self, name: str, lines: Sequence[dict[str, object]]) -> Path | None:
+        """Write a list for users as JSON lines; no lines, no file. Returns its path."""
+        path = self.path / name
+        if not lines:
+            path.unlink(missing_ok=True)
+            return None
+        part = path.with_name(name + ".part")
+        part.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+        part.replace(path)
+        return path
+
+    def _locked(self) -> IO[bytes]:
+        file = (self.path / "lock").open("ab+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().decode("ascii", "replace") or "unknown"
+            file.close()
+            raise InvalidInputError(
+                f"another cctrawl (process {owner}) works on this output", hint="wait for it, or give another -o"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()).encode("ascii"))
+        file.flush()
+        return file
+
+
+def folder_of(output: Path, *, is_folder: bool) -> Path:
+    """Return where a run on this output keeps its ledger."""
+    return output / ".cctrawl" if is_folder else output.with_name(output.name + ".cctrawl")

@@ -1,0 +1,410 @@
+"""How durable parts become visible rows, exactly once, whatever dies in between.
+
+Each kind of output has the same four moments: `recover` brings disk and ledger together when a run goes on, `accept`
+takes the part of a finished input, `advance` places what can be placed, `finish` gives the output its name. The
+order is always: data durable first, then the ledger, then what that makes superfluous is removed. A death between
+two steps leaves something to repeat or to remove, never a row lost or doubled.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from cctrawl.errors import InvalidInputError
+from cctrawl.output import copy_bytes, header_bytes, sync_folder
+from cctrawl.runs.ledger import RunFolder
+from cctrawl.store import FAILED, PLACED, STAGED, InputRow
+
+
+class Output(ABC):
+    """Where the rows of a run go.
+
+    Args:
+        folder: the run's folder: its ledger and its staged parts.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._ledger = folder.ledger
+
+    def accept(
+        self, position: int, part: str, values: dict[str, object], damages: Iterable[tuple[int, int, str]]
+    ) -> None:
+        """Enter an input as done: its part, a file name among the staged ones, is durable.
+
+        Args:
+            position: the input.
+            part: the part's file name.
+            values: what else the ledger keeps of the input.
+            damages: the damaged places found in it.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        sync_folder(self._folder.staged)
+        with self._ledger.transaction():
+            self._ledger.update(position, state=STAGED, part=part, **values)
+            self._ledger.set_damages(position, damages)
+
+    @abstractmethod
+    def recover(self) -> None:
+        """Bring disk and ledger together, whatever the last command died of.
+
+        Raises:
+            InvalidInputError: rows that the ledger has as placed are gone.
+        """
+
+    @abstractmethod
+    def advance(self) -> None:
+        """Place what can be placed now."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Give the output its name: every input is done or quarantined."""
+
+    def close(self) -> None:
+        """Let go of open files, finished or not."""
+
+    def _see_parts(self) -> None:
+        for row in self._ledger.inputs(STAGED):
+            if not self._part(row).is_file():
+                raise vanished(self._part(row))
+
+    def _columns(self) -> list[str] | None:
+        columns: list[str] | None = self._ledger.fact("columns")
+        return columns
+
+    def _part(self, row: InputRow) -> Path:
+        assert row.part is not None  # noqa: S101 - staged inputs have one
+        return self._folder.staged / row.part
+
+    def _drop_parts(self, rows: list[InputRow]) -> None:
+        for row in rows:
+            self._part(row).unlink(missing_ok=True)
+
+
+def vanished(path: Path) -> InvalidInputError:
+    """Return the error for rows that somebody took away under the ledger."""
+    return InvalidInputError(
+        f"{path} is gone or was changed, but the ledger beside it has its rows",
+        hint="put it back, or begin anew with --restart",
+    )
+
+
+class _InOrder(Output):
+    """Rows are appended in the order of the input list; parts that are early wait."""
+
+    _at_once = 64  # parts appended between two fsyncs
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__(folder)
+        # An input before this one that is done only now (--retry-failed) is late: its place has been passed.
+        self._next = 1 + self._ledger.last_position(PLACED)
+        self._inputs = self._ledger.totals().inputs
+
+    def advance(self) -> None:
+        """Append the parts whose turn it is."""
+        while rows := self._due():
+            self._append(rows)
+
+    def _due(self) -> list[InputRow]:
+        """Return the next staged inputs in list order, up to the first one that is not done."""
+        rows: list[InputRow] = []
+        while self._next < self._inputs and len(rows) < self._at_once:
+            row = self._ledger.input(self._next)
+            if row.state == STAGED:
+                rows.append(row)
+            elif row.state not in (PLACED, FAILED):
+                break
+            self._next += 1
+        return rows
+
+    @abstractmethod
+    def _append(self, rows: list[InputRow]) -> None: ...
+
+
+class Stdout(_InOrder):
+    """Rows go to stdout as their turn comes; there is nothing to resume."""
+
+    def __init__(self, folder: RunFolder, format: str) -> None:  # noqa: A002 - the option's name everywhere
+        super().__init__(folder)
+        self._format = format
+        self._begun = False
+
+    def recover(self) -> None:
+        """Nothing to bring together: the ledger is as new as the command."""
+
+    def finish(self) -> None:
+        """Write the column names, if there was no row to write them before."""
+        self._begin()
+
+    def _begin(self) -> None:
+        if not self._begun and self._columns():
+            sys.stdout.buffer.write(header_bytes(self._format, self._columns()))
+            self._begun = True
+
+    def _append(self, rows: list[InputRow]) -> None:
+        for row in rows:
+            self._begin()
+            with self._part(row).open("rb") as part:
+                copy_bytes(part, sys.stdout.buffer, row.length or 0)
+        sys.stdout.buffer.flush()
+        with self._ledger.transaction():
+            for row in rows:
+                self._ledger.update(row.position, state=PLACED)
+        self._drop_parts(rows)
+
+
+class TextFile(_InOrder):
+    """One CSV or JSON lines file. It grows as ``NAME.part`` and gets its name at the end.
+
+    The ledger knows how many bytes of ``NAME.part`` count, and where the rows of each input lie. Inputs that were
+    quarantined and are done later get their place in list order: the file is then written anew from its own rows
+    and the new parts (`_rebuild`).
+    """
+
+    def __init__(self, folder: RunFolder, path: Path, format: str) -> None:  # noqa: A002 - the option's name
+        super().__init__(folder)
+        self._path = path
+        self._growing = path.with_name(path.name + ".part")
+        self._format = format
+        self._file: IO[bytes] | None = None
+
+    def recover(self) -> None:
+        """Cut off what was appended but never entered, and finish a change of names that was under way."""
+        self._finish_rename()
+        self._see_parts()
+        if self._ledger.fact("finished"):
+            if not self._path.is_file() or self._path.stat().st_size != self._counted():
+                raise vanished(self._path)
+            return
+        if self._counted():
+            if not self._growing.is_file() or self._growing.stat().st_size < self._counted():
+                raise vanished(self._growing)
+            os.truncate(self._growing, self._counted())
+        self.advance()
+
+    def advance(self) -> None:
+        """Append the parts whose turn it is; in a file that has its name already, they wait for `finish`."""
+        if not self._ledger.fact("finished"):
+            super().advance()
+
+    def finish(self) -> None:
+        """Give the file its name, and late rows their place."""
+        if not self._ledger.fact("finished"):
+            self._rename(self._complete(), [])
+        self._rebuild()
+
+    def close(self) -> None:
+        """Close the growing file; what was not entered in the ledger does not count, so it may be lost."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            with suppress(OSError):  # a full disk refuses the last flush too
+                file.close()
+
+    def _complete(self) -> int:
+        with self._appending() as file:
+            self._file = None
+            if not self._counted():
+                file.write(header_bytes(self._format, self._columns()))
+            file.flush()
+            os.fsync(file.fileno())
+            return file.tell()
+
+    def _counted(self) -> int:
+        return int(self._ledger.fact("output_bytes") or 0)
+
+    def _appending(self) -> IO[bytes]:
+        if self._file is None:
+            self._file = self._growing.open("r+b" if self._growing.exists() else "w+b")
+            self._file.seek(self._counted())
+            self._file.truncate()
+        return self._file
+
+    def _append(self, rows: list[InputRow]) -> None:
+        if not self._growing.exists() and self._counted():
+            raise vanished(self._growing)
+        file = self._appending()
+        if not self._counted():
+            file.write(header_bytes(self._format, self._columns()))
+        starts = []
+        for row in rows:
+            starts.append(file.tell())
+            with self._part(row).open("rb") as part:
+                copy_bytes(part, file, row.length or 0)
+        file.flush()
+        os.fsync(file.fileno())
+        with self._ledger.transaction():
+            self._ledger.set_fact("output_bytes", file.tell())
+            for row, start in zip(rows, starts, strict=True):
+                self._ledger.update(row.position, state=PLACED, start=start)
+        self._drop_parts(rows)
+
+    def _rebuild(self) -> None:
+        staged = list(self._ledger.inputs(STAGED))
+        if not staged:
+            return
+        starts: list[tuple[int, int]] = []
+        with self._path.open("rb") as old, self._growing.open("wb") as new:
+            new.write(header_bytes(self._format, self._columns()))
+            for row in self._ledger.inputs(PLACED, STAGED):
+                starts.append((row.position, new.tell()))
+                if row.state == PLACED:
+                    old.seek(row.start or 0)
+                    copy_bytes(old, new, row.length or 0)
+                else:
+                    with self._part(row).open("rb") as part:
+                        copy_bytes(part, new, row.length or 0)
+            new.flush()
+            os.fsync(new.fileno())
+            size = new.tell()
+        self._rename(size, starts)
+        self._drop_parts(staged)
+
+    def _rename(self, size: int, starts: list[tuple[int, int]]) -> None:
+        """Give ``NAME.part`` its name; the ledger says so first, so that a death in between can be finished."""
+        sync_folder(self._path.parent)
+        with self._ledger.transaction():
+            self._ledger.set_fact("renaming", True)
+            self._ledger.set_fact("output_bytes", size)
+            for position, start in starts:
+                self._ledger.update(position, state=PLACED, start=start)
+        self._finish_rename()
+
+    def _finish_rename(self) -> None:
+        if not self._ledger.fact("renaming"):
+            return
+        if self._growing.exists():
+            self._growing.replace(self._path)
+            sync_folder(self._path.parent)
+        with self._ledger.transaction():
+            self._ledger.set_fact("renaming", False)
+            self._ledger.set_fact("finished", True)
+
+
+class ParquetFile(Output):
+    """One Parquet file, put together from the parts when all inputs are done or quarantined."""
+
+    def __init__(self, folder: RunFolder, path: Path) -> None:
+        super().__init__(folder)
+        self._path = path
+
+    def recover(self) -> None:
+        """See that a finished file, and the parts that wait, are still there."""
+        self._see_parts()
+        if self._ledger.fact("finished") and not self._path.is_file():
+            raise vanished(self._path)
+
+    def advance(self) -> None:
+        """Parts wait for the end."""
+
+    def finish(self) -> None:
+        """Put the parts together. They are kept while inputs are quarantined, whose rows may still come."""
+        from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
+
+        rows = list(self._ledger.inputs(STAGED))
+        if len(rows) != self._ledger.fact("joined"):
+            growing = self._path.with_name(self._path.name + ".part")
+            parquet.join_parts([self._part(row) for row in rows], growing, final_schema(self._folder))
+            with growing.open("rb+") as file:
+                os.fsync(file.fileno())
+            growing.replace(self._path)
+            sync_folder(self._path.parent)
+        whole = not self._ledger.totals().failed
+        with self._ledger.transaction():
+            self._ledger.set_fact("finished", True)
+            self._ledger.set_fact("joined", 0 if whole else len(rows))
+            for row in rows if whole else ():
+                self._ledger.update(row.position, state=PLACED)
+        if whole:
+            self._drop_parts(rows)
+
+
+class Folder(Output):
+    """A folder with one part per input, ``part-000000.csv``."""
+
+    def __init__(self, folder: RunFolder, path: Path, format: str) -> None:  # noqa: A002 - the option's name
+        super().__init__(folder)
+        self._path = path
+        self._format = format
+
+    def recover(self) -> None:
+        """Move parts that the ledger has as staged to their place, and see that placed ones are there."""
+        for row in self._ledger.inputs(PLACED):
+            if not self._name(row).is_file():
+                raise vanished(self._name(row))
+        for row in self._ledger.inputs(STAGED):
+            if not self._part(row).is_file() and not self._name(row).is_file():
+                raise vanished(self._part(row))
+        self.advance()
+
+    def advance(self) -> None:
+        """Move staged parts to their place."""
+        rows = list(self._ledger.inputs(STAGED))
+        if not rows:
+            return
+        for row in rows:
+            if self._part(row).exists():
+                self._part(row).replace(self._name(row))
+        sync_folder(self._path)
+        with self._ledger.transaction():
+            for row in rows:
+                self._ledger.update(row.position, state=PLACED)
+
+    def finish(self) -> None:
+        """Give all Parquet parts the same columns and types; text parts are as they shall be."""
+        if self._format == "parquet":
+            self._harmonize()
+        with self._ledger.transaction():
+            self._ledger.set_fact("finished", True)
+
+    def _name(self, row: InputRow) -> Path:
+        return self._path / f"part-{row.position:06}.{self._format}"
+
+    def _harmonize(self) -> None:
+        from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
+
+        schema = final_schema(self._folder)
+        for row in self._ledger.inputs(PLACED):
+            name = self._name(row)
+            if parquet.schema_of(name) != schema:
+                growing = self._folder.staged / name.name
+                parquet.join_parts([name], growing, schema)
+                with growing.open("rb+") as file:
+                    os.fsync(file.fileno())
+                growing.replace(name)
+        sync_folder(self._path)
+
+
+def final_schema(folder: RunFolder) -> object:
+    """Return the Arrow schema that holds the rows of all inputs done so far."""
+    from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
+
+    held = folder.ledger.fact("schema")
+    schema = (
+        parquet.deserialized(bytes.fromhex(held)) if held else parquet.schema_for(folder.ledger.fact("columns"))
+    )
+    return parquet.storable(schema)
+
+
+def output_for(
+    folder: RunFolder,
+    output: str,
+    format: str,  # noqa: A002 - the option's name everywhere
+    *,
+    is_folder: bool,
+) -> Output:
+    """Return the kind of output that ``-o`` and the format ask for."""
+    if output == "-":
+        return Stdout(folder, format)
+    if is_folder:
+        return Folder(folder, Path(output), format)
+    if format == "parquet":
+        return ParquetFile(folder, Path(output))
+    return TextFile(folder, Path(output), format)

@@ -1,0 +1,147 @@
+"""What a run did: for Python, for ``--report run.json``, and as the closing lines on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from cctrawl.progress import format_bytes, format_duration
+
+DONE, INCOMPLETE, ABORTED, INTERRUPTED = "done", "incomplete", "aborted", "interrupted"
+_EXIT_CODES = {DONE: 0, INCOMPLETE: 4, ABORTED: 4, INTERRUPTED: 130}
+_NAMED = 10
+
+
+@dataclass(frozen=True)
+class FailedInput:
+    """A quarantined input.
+
+    Attributes:
+        input: the input as the list has it.
+        tries: how often it was tried.
+        error: why the last try failed.
+    """
+
+    input: str
+    tries: int
+    error: str
+
+
+@dataclass(frozen=True)
+class DamagedPlace:
+    """A place in an input where records could not be read.
+
+    Attributes:
+        input: the input as the list has it.
+        offset: byte offset at which the damaged gzip member, or record of a plain file, begins.
+        skipped_bytes: compressed bytes passed over to the next sound record.
+        reason: what is wrong there.
+    """
+
+    input: str
+    offset: int
+    skipped_bytes: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What this command did, whether or not it led to rows. Counts of the network are those of all workers.
+
+    Attributes:
+        seconds: wall time.
+        requests: requests made.
+        retries: requests, streams and inputs tried again.
+        refusals: requests the server refused (429, 503, 403).
+        source_bytes: bytes read.
+    """
+
+    seconds: float = 0.0
+    requests: int = 0
+    retries: int = 0
+    refusals: int = 0
+    source_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did. Counts are of the whole run, also of what earlier commands did; `effort` is of this one.
+
+    Attributes:
+        job: the job's name.
+        output: the output, as given.
+        state: ``done``, ``incomplete`` (inputs are quarantined), ``aborted`` or ``interrupted``.
+        inputs: number of inputs.
+        inputs_done: inputs whose rows are durable.
+        rows: rows of those inputs.
+        records: records read from them, wanted or not.
+        source_bytes: bytes of them.
+        damaged: damaged places in them.
+        tallies: what the job counted, by name.
+        failures: the quarantined inputs, in list order.
+        damages: the damaged places, in list order; at most 1,000 per input.
+        effort: what this command did.
+        lists: files that list failures and damages, by name.
+    """
+
+    job: str
+    output: str
+    state: str
+    inputs: int
+    inputs_done: int
+    rows: int
+    records: int
+    source_bytes: int
+    damaged: int
+    tallies: dict[str, int]
+    failures: list[FailedInput]
+    damages: list[DamagedPlace]
+    effort: Effort = field(default_factory=Effort)
+    lists: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with: 0, 4 (resumable) or 130 (interrupted)."""
+        return _EXIT_CODES[self.state]
+
+    def write(self, path: Path) -> None:
+        """Write the report as JSON; the file is there whole or not at all."""
+        part = path.with_name(path.name + ".part")
+        text = json.dumps({**asdict(self), "exit_code": self.exit_code}, indent=2, ensure_ascii=False)
+        part.write_text(text + "\n", encoding="utf-8")
+        part.replace(path)
+
+    def summary(self) -> str:
+        """Return the closing lines: totals, what was counted, what failed and where it is listed."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield (
+            f"{self.state}: {self.inputs_done:,} of {self.inputs:,} files, {self.records:,} records,"
+            f" {self.rows:,} rows, {format_bytes(self.source_bytes)} read in {format_duration(self.effort.seconds)}"
+            f" -> {'stdout' if self.output == '-' else self.output}"
+        )
+        effort = self.effort
+        if effort.retries or effort.refusals:
+            yield f"network: {effort.requests:,} requests, {effort.retries:,} retries, {effort.refusals:,} refusals"
+        for name, number in self.tallies.items():
+            yield f"counted: {number:,} {name}"
+        if self.damaged:
+            places = [f"{place.input} at byte {place.offset:,}: {place.reason}" for place in self.damages]
+            yield from self._listed(f"damaged: {self.damaged:,} places", places, self.lists.get("damages"))
+        if self.failures:
+            inputs = [f"{failed.input}: {failed.error} ({_tried(failed.tries)})" for failed in self.failures]
+            yield from self._listed(f"failed: {len(inputs):,} files", inputs, self.lists.get("failures"))
+
+    def _listed(self, title: str, lines: list[str], file: str | None) -> Iterator[str]:
+        yield title + (f", listed in {file}" if file else "")
+        for line in lines[:_NAMED]:
+            yield f"  {line}"
+        if len(lines) > _NAMED:
+            yield f"  … and {len(lines) - _NAMED:,} more"
+
+
+def _tried(tries: int) -> str:
+    return "tried once" if tries == 1 else f"tried {tries} times"

@@ -1,0 +1,288 @@
+"""The runner deals inputs to an engine, a bounded number in flight, and makes each one's rows visible exactly once.
+
+It alone decides what a failure means: try again, quarantine the input, or stop the whole run.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import random
+import secrets
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from cctrawl.errors import AbortedError, JobError
+from cctrawl.output import PartSummary
+from cctrawl.progress import Progress, Snapshot
+from cctrawl.runs.engine import Engine, Event, Failed, Finished, Progressed, Said, WorkerLost
+from cctrawl.runs.ledger import RunFolder
+from cctrawl.runs.outputs import Output
+from cctrawl.runs.report import Effort
+from cctrawl.runs.task import GIVE_UP, STOP, Task, TaskFailure, TaskResult
+from cctrawl.store import FAILED, WAITING
+
+_TURN_S = 0.5
+_JUDGED_INPUTS = 200
+_LEAST_FAILURES = 20
+_SHOWN_LINES = 200
+RESUME_HINT = "everything done so far is kept: run the same command again to go on"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When an input, and when the run, is given up.
+
+    Attributes:
+        tries: tries per input.
+        max_failures: the share of the last 200 inputs that may fail; more (and at least 20) stop the run.
+        retry_pause_s: least pause before an input is tried again; it doubles.
+    """
+
+    tries: int = 3
+    max_failures: float = 0.05
+    retry_pause_s: float = 1.0
+
+
+class Runner:
+    """Runs all inputs of a ledger that wait.
+
+    Args:
+        folder: the run's folder and ledger.
+        output: where the rows go; already recovered.
+        engine: where tasks run; the caller stops it.
+        progress: where the run tells how far it is.
+        limits: when to give up.
+    """
+
+    def __init__(
+        self, folder: RunFolder, output: Output, engine: Engine, progress: Progress, limits: Limits
+    ) -> None:
+        self._folder = folder
+        self._ledger = folder.ledger
+        self._output = output
+        self._engine = engine
+        self._progress = progress
+        self._limits = limits
+        totals = self._ledger.totals()
+        self._total, self._done, self._failed = totals.inputs, totals.done, totals.failed
+        self._fresh = iter(self._ledger.inputs(WAITING))
+        self._again: list[tuple[float, int, str]] = []
+        self._in_flight: dict[int, Task] = {}
+        self._tries: dict[int, int] = {}
+        self._outcomes: deque[bool] = deque(maxlen=_JUDGED_INPUTS)
+        self._work = _Work()
+        self._shown_lines = 0
+        columns = self._ledger.fact("columns")
+        self._columns: tuple[str, ...] | None = None if columns is None else tuple(columns)
+
+    @property
+    def effort(self) -> Effort:
+        """What was done so far, tries in vain included."""
+        return self._work.effort()
+
+    def run(self) -> None:
+        """Run until every input is done or quarantined.
+
+        Raises:
+            AbortedError: too much failed, the disk refuses, or patience with the server is spent.
+            EngineError: workers cannot start.
+        """
+        try:
+            while self._deal():
+                for event in self._engine.events(self._pause_s()):
+                    self._handle(event)
+                self._progress.update(self._snapshot())
+        except BrokenPipeError:
+            raise  # whoever read our stdout has enough
+        except (OSError, EOFError) as error:
+            raise AbortedError(f"the output cannot be written: {error}", hint=RESUME_HINT) from error
+        finally:
+            if self._shown_lines > _SHOWN_LINES:
+                self._progress.note(f"({self._shown_lines - _SHOWN_LINES:,} more lines of the job are not shown)")
+
+    def _deal(self) -> bool:
+        """Give the engine what it can take; return whether anything is left to wait for."""
+        while self._engine.free():
+            task = self._next_task()
+            if task is None:
+                break
+            self._in_flight[task.position] = task
+            self._engine.submit(task)
+        return bool(self._in_flight or self._again)
+
+    def _next_task(self) -> Task | None:
+        if self._again and self._again[0][0] <= time.monotonic():
+            _, position, location = heapq.heappop(self._again)
+        else:
+            row = next(self._fresh, None)
+            if row is None:
+                return None
+            position, location = row.position, row.location
+        # A part has a name of its own per try: what an earlier one may still be writing cannot get into it.
+        part = self._folder.staged / f"{position:06}.{secrets.token_hex(4)}"
+        return Task(position, location, part, self._columns)
+
+    def _pause_s(self) -> float:
+        if not self._again or not self._engine.free():
+            return _TURN_S
+        return min(_TURN_S, max(0.0, self._again[0][0] - time.monotonic()))
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, Said):
+            self._say(event)
+        elif isinstance(event, Progressed):
+            self._work.goes_on(event)
+        else:
+            task = self._in_flight.pop(event.position)
+            self._work.ended(event.position)
+            if isinstance(event, Finished):
+                self._finished(task, event.result)
+            elif isinstance(event, Failed):
+                self._failed_try(task, event.failure)
+            elif isinstance(event, WorkerLost):
+                self._failed_try(task, TaskFailure("retry", event.reason))
+
+    def _finished(self, task: Task, result: TaskResult) -> None:
+        try:
+            self._settle_columns(result.part)
+        except JobError as error:
+            task.part.unlink(missing_ok=True)
+            self._failed_try(task, TaskFailure(GIVE_UP, str(error), hint=error.hint))
+            return
+        self._output.accept(
+            task.position,
+            task.part.name,
+            {
+                "rows": result.part.rows,
+                "length": result.part.size_bytes,
+                "records": result.records,
+                "source_bytes": result.source_bytes,
+                "damaged": result.damaged,
+                "tries": self._tries.pop(task.position, 0) + 1,
+                "tallies": json.dumps(result.tallies) if result.tallies else None,
+            },
+            result.damages,
+        )
+        self._done += 1
+        self._work.done(result)
+        self._outcomes.append(True)
+        self._output.advance()
+        self._note_damages(task, result)
+
+    def _settle_columns(self, part: PartSummary) -> None:
+        """Hold the part against the run's columns and types; the first part with rows decides the columns."""
+        if part.columns is None:
+            return
+        if self._columns is None:
+            self._columns = part.columns
+            with self._ledger.transaction():
+                self._ledger.set_fact("columns", list(part.columns))
+        if part.columns != self._columns:
+            raise JobError(
+                f"its columns {part.columns} are not the run's {self._columns}",
+                hint='declare the columns of the job: @cctrawl.job("first", "second")',
+            )
+        if part.schema:
+            self._settle_types(part.schema)
+
+    def _settle_types(self, schema: bytes) -> None:
+        from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
+
+        held = self._ledger.fact("schema")
+        if held != schema.hex():
+            schemas = [parquet.deserialized(bytes.fromhex(held))] if held else []
+            both = parquet.unify([*schemas, parquet.deserialized(schema)])
+            with self._ledger.transaction():
+                self._ledger.set_fact("schema", parquet.serialized(both).hex())
+
+    def _failed_try(self, task: Task, failure: TaskFailure) -> None:
+        task.part.unlink(missing_ok=True)
+        if failure.verdict == STOP:
+            raise AbortedError(failure.message, hint=failure.hint or RESUME_HINT)
+        tries = self._tries[task.position] = self._tries.get(task.position, 0) + 1
+        if failure.verdict != GIVE_UP and tries < self._limits.tries:
+            self._work.retries += 1
+            pause_s = self._limits.retry_pause_s * 2 ** (tries - 1) * (1 + random.random())  # noqa: S311 - jitter
+            heapq.heappush(self._again, (time.monotonic() + pause_s, task.position, task.location))
+            return
+        self._quarantine(task, failure, tries)
+
+    def _quarantine(self, task: Task, failure: TaskFailure, tries: int) -> None:
+        with self._ledger.transaction():
+            self._ledger.update(task.position, state=FAILED, tries=tries, error=failure.message)
+        self._failed += 1
+        self._outcomes.append(False)
+        self._progress.note(f"failed: {task.location}: {failure.message}")
+        if failure.details and self._failed == 1:
+            self._progress.note(failure.details.rstrip())
+        self._output.advance()
+        failures = self._outcomes.count(False)
+        if failures >= _LEAST_FAILURES and failures > self._limits.max_failures * len(self._outcomes):
+            raise AbortedError(
+                f"{failures} of the last {len(self._outcomes)} files failed, the last one: {failure.message}",
+                hint=f"mend the cause, then go on with the same command and --retry-failed; {RESUME_HINT}",
+            )
+
+    def _note_damages(self, task: Task, result: TaskResult) -> None:
+        for offset, skipped_bytes, reason in result.damages[:3]:
+            self._progress.note(
+                f"damaged: {task.location} at byte {offset:,}: {reason}, {skipped_bytes:,} bytes skipped"
+            )
+        if result.damaged > 3:
+            self._progress.note(f"damaged: {task.location}: {result.damaged - 3:,} more places")
+
+    def _say(self, event: Said) -> None:
+        if event.printed:
+            self._shown_lines += 1
+            if self._shown_lines > _SHOWN_LINES:
+                return
+        self._progress.note(event.message)
+
+    def _snapshot(self) -> Snapshot:
+        work = self._work
+        now = work.under_way
+        return Snapshot(
+            total=self._total,
+            done=self._done,
+            failed=self._failed,
+            finished=self._done + self._failed + sum(event.fraction for event in now.values()),
+            source_bytes=work.source_bytes + sum(event.source_bytes for event in now.values()),
+            records=work.records + sum(event.records for event in now.values()),
+            rows=work.rows + sum(event.rows for event in now.values()),
+            retries=work.retries + sum(event.retries for event in now.values()),
+            refusals=work.refusals + sum(event.refusals for event in now.values()),
+            damaged=work.damaged,
+            waiting="waiting for the server" if now and all(event.waiting for event in now.values()) else "",
+        )
+
+
+class _Work:
+    """Sums over the tasks that ended, and the newest numbers of those under way."""
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+        self.under_way: dict[int, Progressed] = {}
+        self.requests = self.retries = self.refusals = 0
+        self.source_bytes = self.records = self.rows = self.damaged = 0
+
+    def goes_on(self, event: Progressed) -> None:
+        self.under_way[event.position] = event
+
+    def ended(self, position: int) -> None:
+        last = self.under_way.pop(position, None)
+        if last is not None:
+            self.requests += last.requests
+            self.retries += last.retries
+            self.refusals += last.refusals
+            self.source_bytes += last.source_bytes
+
+    def done(self, result: TaskResult) -> None:
+        self.records += result.records
+        self.rows += result.part.rows
+        self.damaged += result.damaged
+
+    def effort(self) -> Effort:
+        seconds = time.monotonic() - self._began_s
+        return Effort(seconds, self.requests, self.retries, self.refusals, self.source_bytes)

@@ -1,0 +1,329 @@
+"""One command's part in a run: open or go on with its ledger, run what is left, give the output its name, report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cctrawl.errors import CctrawlError, InvalidInputError
+from cctrawl.output import format_of
+from cctrawl.progress import Progress, open_progress
+from cctrawl.runs.engine import LocalEngine
+from cctrawl.runs.inputs import Selection, select
+from cctrawl.runs.jobs import Job, JobReference, load_job
+from cctrawl.runs.ledger import Identity, RunFolder, folder_of
+from cctrawl.runs.outputs import Output, output_for
+from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED, DamagedPlace, Effort, FailedInput, RunReport
+from cctrawl.runs.runner import Limits, Runner
+from cctrawl.runs.task import Setup
+from cctrawl.settings import Settings, parse_duration, parse_size
+from cctrawl.store import FAILED
+
+ON_DAMAGE = ("skip", "raise")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run goes about its work; none of it changes its rows, so it may change between commands.
+
+    Attributes:
+        workers: worker processes; 0 for one per core.
+        timeout_s: a worker that takes no further record for so long is ended.
+        max_memory_bytes: a worker that holds more is ended; 0 for no limit.
+        max_failures: the share of the last 200 inputs that may fail.
+        retry_failed: try quarantined inputs again.
+        restart: drop what was done on this output and begin anew.
+    """
+
+    workers: int = 0
+    timeout_s: float = 1800.0
+    max_memory_bytes: int = 0
+    max_failures: float = 0.05
+    retry_failed: bool = False
+    restart: bool = False
+
+
+def run(
+    job: str | Callable[..., Any],
+    *,
+    output: str | os.PathLike[str],
+    crawl: str | None = None,
+    kind: str | None = None,
+    limit: int | None = None,
+    sample: float | None = None,
+    files: Iterable[str | os.PathLike[str]] | None = None,
+    format: str | None = None,  # noqa: A002 - the option's name everywhere
+    on_damage: str = "skip",
+    workers: int | None = None,
+    timeout: float | str = "30m",
+    max_memory: int | str = 0,
+    max_failures: float = 0.05,
+    retry_failed: bool = False,
+    restart: bool = False,
+    report: str | os.PathLike[str] | None = None,
+    quiet: bool = False,
+    settings: Settings | None = None,
+) -> RunReport:
+    """Run a job over every file of a crawl, or over files, and write its rows.
+
+    The rows of an input are contiguous, inputs stand in list order, and each input's rows appear all or not at
+    all, once: two runs give equal bytes, and so does a run that was killed and called again, any number of times.
+
+    Args:
+        job: a function or `job`, or the name of one: ``"themes"``, ``"my_job.py:count"``, ``"package.module:count"``.
+        output: a file, a folder (ends in ``/`` or exists; one part per input), or ``"-"`` for stdout.
+        crawl: which crawls, as ``-c`` takes them: ``"CC-MAIN-2024-22"``, ``"2020"``, ``"latest"``, ``"latest-3"``.
+        kind: the kind of file; else the job's own, ``"warc"`` for most.
+        limit: at most so many files.
+        sample: the share of the files to take, chosen by a hash of the path.
+        files: paths, URLs or listed paths, instead of a crawl.
+        format: ``"csv"``, ``"jsonl"`` or ``"parquet"``; else by the file's ending, Parquet for a folder.
+        on_damage: ``"skip"`` damaged records and report them, or ``"raise"``: the file counts as failed.
+        workers: worker processes; one per core unless given.
+        timeout: seconds, or a text like ``"30m"``, without a further record after which a worker is ended.
+        max_memory: bytes, or a text like ``"2GiB"``, above which a worker is ended; 0 for no limit.
+        max_failures: the share of the last 200 inputs (and at least 20) that may fail before the run stops.
+        retry_failed: try quarantined inputs again.
+        restart: drop what was done on this output and begin anew.
+        report: a file for the report as JSON.
+        quiet: no progress on stderr.
+        settings: how to ask for bytes; else the environment's.
+
+    Returns:
+        What the run did. Its ``state`` is ``done``, or ``incomplete`` if inputs are quarantined.
+
+    Raises:
+        InvalidInputError: an option that cannot be, or another run's output.
+        NotFoundError: no such crawl.
+        TransportError: the file lists cannot be had.
+        AbortedError: too much failed, the disk refuses, or patience is spent; calling again goes on.
+        EngineError: workers cannot start.
+    """
+    reference, loaded = load_job(job)
+    named = None if files is None else [os.fspath(file) for file in files]
+    selection = select(crawl=crawl, kind=kind or loaded.kind, limit=limit, sample=sample, named=named)
+    options = RunOptions(
+        workers=workers or 0,
+        timeout_s=parse_duration(timeout),
+        max_memory_bytes=parse_size(max_memory),
+        max_failures=max_failures,
+        retry_failed=retry_failed,
+        restart=restart,
+    )
+    session = Session(reference, loaded, selection, os.fspath(output), format, on_damage, options, settings)
+    progress = open_progress(quiet=quiet)
+    try:
+        result = session.run(progress)
+    finally:
+        progress.close()
+    if report is not None:
+        result.write(Path(report))
+    if session.failure is not None:
+        raise session.failure
+    return result
+
+
+class Session:
+    """One command's part in a run.
+
+    Args:
+        reference: how workers find the job.
+        job: the job.
+        selection: the inputs.
+        output: as given with ``-o``.
+        format: as given with ``-f``.
+        on_damage: ``skip`` or ``raise``.
+        options: how to go about it.
+        settings: how to ask for bytes; ``None`` for the environment's.
+
+    Attributes:
+        failure: what ended the run early, once `run` has returned: to be raised when the report is out.
+
+    Raises:
+        InvalidInputError: an option that cannot be.
+    """
+
+    def __init__(
+        self,
+        reference: JobReference,
+        job: Job,
+        selection: Selection,
+        output: str,
+        format: str | None,  # noqa: A002 - the option's name everywhere
+        on_damage: str,
+        options: RunOptions,
+        settings: Settings | None,
+    ) -> None:
+        if on_damage not in ON_DAMAGE:
+            raise InvalidInputError(f"no such --on-damage: {on_damage!r}", hint=f"choose {' or '.join(ON_DAMAGE)}")
+        if not 0 <= options.max_failures <= 1:
+            raise InvalidInputError(f"--max-failures {options.max_failures:g} is no share", hint="0.05 or 5%")
+        self._reference = reference
+        self._job = job
+        self._selection = selection
+        self._output = output
+        self._is_folder = output != "-" and (output.endswith("/") or Path(output).is_dir())
+        self._format = format_of(output, format)
+        self._options = options
+        self._settings = settings or Settings.resolve()
+        self._on_damage = on_damage
+        self.failure: BaseException | None = None
+
+    def run(self, progress: Progress) -> RunReport:
+        """Run what is left and return the report; what ended the run early is in ``failure``.
+
+        Raises:
+            CctrawlError: the run could not begin; nothing was changed.
+        """
+        with self._folder() as folder:
+            self._open(folder, progress)
+            output = output_for(folder, self._output, self._format, is_folder=self._is_folder)
+            output.recover()
+            try:
+                return self._go_on(folder, output, progress)
+            finally:
+                output.close()
+
+    def _go_on(self, folder: RunFolder, output: Output, progress: Progress) -> RunReport:
+        effort = Effort()
+        if folder.ledger.totals().waiting:
+            effort = self._work(folder, output, progress)
+        else:
+            progress.note(f"{self._output} is finished: nothing is left to do")
+        if self.failure is None:
+            output.finish()
+        totals = folder.ledger.totals()
+        if isinstance(self.failure, KeyboardInterrupt):
+            return self._report(folder, INTERRUPTED, effort)
+        if self.failure is not None:
+            return self._report(folder, ABORTED, effort)
+        return self._report(folder, INCOMPLETE if totals.failed else DONE, effort)
+
+    def _work(self, folder: RunFolder, output: Output, progress: Progress) -> Effort:
+        waiting = folder.ledger.totals().waiting
+        setup = Setup(
+            self._reference,
+            self._format,
+            self._is_folder and self._format == "csv",
+            self._on_damage,
+            self._settings,
+        )
+        engine = LocalEngine(
+            setup,
+            min(self._options.workers or usable_cores(), waiting),
+            timeout_s=self._options.timeout_s,
+            max_memory_bytes=self._options.max_memory_bytes,
+        )
+        limits = Limits(self._settings.tries, self._options.max_failures)
+        runner = Runner(folder, output, engine, progress, limits)
+        try:
+            runner.run()
+        except (CctrawlError, KeyboardInterrupt) as error:
+            self.failure = error
+        finally:
+            engine.stop()
+        return runner.effort
+
+    def _report(self, folder: RunFolder, state: str, effort: Effort) -> RunReport:
+        ledger = folder.ledger
+        totals = ledger.totals()
+        failures = [FailedInput(row.location, row.tries, row.error or "") for row in ledger.inputs(FAILED)]
+        damages = [DamagedPlace(*damage) for damage in ledger.damages()]
+        lists = {}
+        if self._output != "-":
+            for name, items in (("failures", failures), ("damages", damages)):
+                path = folder.write_list(f"{name}.jsonl", [asdict(item) for item in items])
+                if path is not None:
+                    lists[name] = str(path)
+        return RunReport(
+            job=self._reference.name,
+            output=self._output,
+            state=state,
+            inputs=totals.inputs,
+            inputs_done=totals.done,
+            rows=totals.rows,
+            records=totals.records,
+            source_bytes=totals.source_bytes,
+            damaged=totals.damaged,
+            tallies=ledger.tallies(),
+            failures=failures,
+            damages=damages,
+            effort=effort,
+            lists=lists,
+        )
+
+    @contextmanager
+    def _folder(self) -> Iterator[RunFolder]:
+        """Open and lock the run's folder; one that never came to hold a run goes again."""
+        with ExitStack() as stack:
+            if self._output == "-":
+                scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="cctrawl-"))
+                path = Path(scratch) / "run"
+            else:
+                path = folder_of(Path(self._output), is_folder=self._is_folder)
+            folder = RunFolder(path)
+            try:
+                yield folder
+            finally:
+                begun = folder.begun
+                folder.close()
+                if not begun:
+                    shutil.rmtree(path)
+
+    def _open(self, folder: RunFolder, progress: Progress) -> None:
+        identity = Identity(
+            self._reference.name,
+            self._reference.sha256,
+            self._job.columns,
+            self._selection.key,
+            self._format,
+            self._on_damage,
+        )
+        if self._options.restart:
+            self._drop_output(folder)
+            folder.restart()
+        if folder.begun:
+            folder.check(identity)
+            totals = folder.ledger.totals()
+            if totals.waiting and totals.done:
+                progress.note(f"going on: {totals.done:,} of {totals.inputs:,} files are done")
+        else:
+            self._see_no_stranger()
+            folder.begin(identity, self._selection.resolve(self._settings))
+            if self._job.columns:
+                with folder.ledger.transaction():
+                    folder.ledger.set_fact("columns", self._job.columns)
+        if self._options.retry_failed:
+            with folder.ledger.transaction():
+                folder.ledger.release_failed()
+        folder.drop_orphans()
+        if self._is_folder:
+            Path(self._output).mkdir(parents=True, exist_ok=True)
+
+    def _see_no_stranger(self) -> None:
+        """Refuse to overwrite a file that no run of ours has made."""
+        if self._output != "-" and not self._is_folder and Path(self._output).exists():
+            raise InvalidInputError(
+                f"{self._output} exists and no ledger beside it says what it holds",
+                hint="give another -o, or overwrite it with --restart",
+            )
+
+    def _drop_output(self, folder: RunFolder) -> None:
+        path = Path(self._output)
+        if self._is_folder:
+            for row in folder.ledger.inputs():
+                (path / f"part-{row.position:06}.{self._format}").unlink(missing_ok=True)
+        else:
+            path.unlink(missing_ok=True)
+            path.with_name(path.name + ".part").unlink(missing_ok=True)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

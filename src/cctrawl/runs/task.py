@@ -1,0 +1,263 @@
+"""One input, from its stream to a durable part. This is all that a worker does, on whatever engine it lives."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cctrawl.errors import (
+    AbortedError,
+    AccessDeniedError,
+    CctrawlError,
+    InvalidInputError,
+    JobError,
+    NotFoundError,
+)
+from cctrawl.output import PartSummary, PartWriter, open_part
+from cctrawl.runs.jobs import Job, JobReference, take_tallies
+from cctrawl.settings import Settings
+from cctrawl.transport import Transport, locate
+from cctrawl.warc import RecordReader, read_records
+
+if TYPE_CHECKING:
+    from cctrawl.transport import Stream
+    from cctrawl.warc import Damage, Record
+
+# All damage is counted; this much of one input is named. A file that is noise from end to end names enough.
+NAMED_DAMAGES = 1000
+
+RETRY, GIVE_UP, STOP = "retry", "give up", "stop"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all tasks of a run share; sent to each worker once.
+
+    Attributes:
+        job: where the job is found.
+        format: the format of the parts.
+        header: whether a CSV part begins with its column names.
+        on_damage: ``skip`` or ``raise``.
+        settings: how to ask for bytes.
+    """
+
+    job: JobReference
+    format: str
+    header: bool
+    on_damage: str
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Task:
+    """One try at one input.
+
+    Attributes:
+        position: the input's position in the input list.
+        location: the input: a listed path, a URL or a file.
+        part: the file its rows go to.
+        columns: the run's columns, if they are known by now.
+    """
+
+    position: int
+    location: str
+    part: Path
+    columns: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What became of an input whose part is durable.
+
+    Attributes:
+        part: what the part holds.
+        records: records read, wanted or not.
+        source_bytes: bytes read from the source.
+        damaged: number of damaged places.
+        damages: the first of them, as ``(offset, skipped_bytes, reason)``.
+        tallies: what the job counted.
+    """
+
+    part: PartSummary
+    records: int
+    source_bytes: int
+    damaged: int
+    damages: tuple[tuple[int, int, str], ...]
+    tallies: dict[str, int]
+
+
+@dataclass(frozen=True)
+class TaskFailure:
+    """Why an input was not done.
+
+    Attributes:
+        verdict: ``retry`` (may go better next time), ``give up`` (will not), or ``stop`` (the whole run cannot
+            go on: the disk is full, or patience with the server is spent).
+        message: what happened.
+        details: the traceback in the user's code, if it was the job.
+        hint: what to do next.
+    """
+
+    verdict: str
+    message: str
+    details: str = ""
+    hint: str | None = None
+
+
+class _DiskError(Exception):
+    """Writing the part failed; not the job's fault, nor the input's."""
+
+
+@dataclass
+class TaskProgress:
+    """How far the task under way is; read by another thread, so it holds no more than references.
+
+    Attributes:
+        stream: the input's stream, once it is open.
+        reader: the reader of its records, once it is open.
+        writer: the writer of its part, once there is one.
+    """
+
+    stream: Stream | None = None
+    reader: RecordReader | None = None
+    writer: PartWriter | None = None
+    damages: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def numbers(self) -> tuple[int, int, int, float]:
+        """Return source bytes, records, rows, and the fraction of the input that was read (0 if unknown)."""
+        stream, reader, writer = self.stream, self.reader, self.writer
+        position = stream.position if stream is not None else 0
+        size = stream.size_bytes if stream is not None else None
+        records = reader.records_read if reader is not None else 0
+        rows = writer.rows if writer is not None else 0
+        return position, records, rows, position / size if size else 0.0
+
+
+def run_task(
+    task: Task, setup: Setup, job: Job, transport: Transport, progress: TaskProgress
+) -> TaskResult | TaskFailure:
+    """Run the job over one input and return what became of it; never raises for what an input or a job does.
+
+    When it returns a result, the part is on disk for good. When it does not, there is no part.
+
+    Args:
+        task: the input and where its rows go.
+        setup: what all tasks share.
+        job: the job that ``setup.job`` names.
+        transport: opens the input.
+        progress: filled in as the task goes on.
+    """
+    take_tallies()  # whatever an earlier try counted is void
+    try:
+        return _run(task, setup, job, transport, progress)
+    except _DiskError as error:
+        hint = "is the disk full, or the output folder gone? Everything so far is kept: the same command goes on"
+        return TaskFailure(STOP, f"{task.part.parent}: {error}", hint=hint)
+    except AbortedError as error:
+        return TaskFailure(STOP, str(error), hint=error.hint)
+    except (NotFoundError, AccessDeniedError, InvalidInputError) as error:
+        return TaskFailure(GIVE_UP, str(error), hint=error.hint)
+    except JobError as error:
+        return TaskFailure(RETRY, str(error), error.details, error.hint)
+    except CctrawlError as error:
+        return TaskFailure(RETRY, str(error), hint=error.hint)
+
+
+def _run(task: Task, setup: Setup, job: Job, transport: Transport, progress: TaskProgress) -> TaskResult:
+    location = locate(task.location, setup.settings.base_url)
+    with transport.open_stream(location) as stream:
+        progress.stream = stream
+        reader = _open_reader(stream, location, setup, job, progress)
+        progress.reader = reader
+        writer = progress.writer = open_part(task.part, setup.format, task.columns, header=setup.header)
+        try:
+            _write_rows(job, reader, writer)
+            summary = _durable(writer)
+        finally:
+            _let_go(writer)
+    return TaskResult(
+        summary, reader.records_read, stream.position, reader.damaged_count, tuple(progress.damages), take_tallies()
+    )
+
+
+def _open_reader(stream: Stream, location: str, setup: Setup, job: Job, progress: TaskProgress) -> RecordReader:
+    def note(damage: Damage) -> None:
+        if len(progress.damages) < NAMED_DAMAGES:
+            progress.damages.append((damage.offset, damage.skipped_bytes, damage.reason))
+
+    on_damage = note if setup.on_damage == "skip" else "raise"
+    return read_records(stream, want=job.want, on_damage=on_damage, filename=location.rpartition("/")[2])
+
+
+def _write_rows(job: Job, reader: RecordReader, writer: PartWriter) -> None:
+    records = _Records(reader)
+    for row in _rows(job, records):
+        _write(writer, row)
+    # A job may catch what it should not. Then its rows look whole, but are not.
+    if records.failure is not None:
+        raise records.failure
+
+
+def _write(writer: PartWriter, row: object) -> None:
+    try:
+        writer.write(row)
+    except OSError as error:
+        raise _DiskError(error) from error
+
+
+def _rows(job: Job, records: _Records) -> Iterator[object]:
+    try:
+        yield from _called(job, records)
+    except Exception as error:
+        if error is records.failure or isinstance(error, JobError):
+            raise
+        raise job_error(job, error) from error
+
+
+def _called(job: Job, records: _Records) -> Iterable[object]:
+    rows = job(records)
+    if rows is None:
+        raise JobError(f"the job {job.name} returned nothing", hint="yield rows: yield domain, theme")
+    return rows
+
+
+def job_error(job: Job, error: Exception) -> JobError:
+    """Return what the user should see of an exception in their job: its line, without our frames."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if frame.filename != __file__] or frames
+    place = f" (line {theirs[-1].lineno} of {Path(theirs[-1].filename).name})"
+    details = "".join(traceback.format_list(theirs)) + "".join(traceback.format_exception_only(error))
+    text = str(error) or "no message"
+    return JobError(f"the job {job.name} raised {type(error).__name__}: {text:.500}{place}", details=details)
+
+
+class _Records(Iterator["Record"]):
+    """The records of an input; remembers that reading failed, whatever the job makes of the exception."""
+
+    def __init__(self, reader: RecordReader) -> None:
+        self._next = iter(reader).__next__
+        self.failure: CctrawlError | None = None
+
+    def __next__(self) -> Record:
+        try:
+            return self._next()
+        except CctrawlError as error:
+            self.failure = error
+            raise
+
+
+def _durable(writer: PartWriter) -> PartSummary:
+    try:
+        return writer.finish()
+    except OSError as error:
+        raise _DiskError(error) from error
+
+
+def _let_go(writer: PartWriter) -> None:
+    try:
+        writer.close()
+    except OSError as error:
+        raise _DiskError(error) from error

@@ -1,0 +1,135 @@
+"""The worker process of the local engine: takes tasks from a pipe, tells how they go, dies with its driver."""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import resource
+import signal
+import sys
+import threading
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from cctrawl.runs.engine import Failed, Finished, Progressed, Said
+from cctrawl.runs.task import Setup, Task, TaskFailure, TaskProgress, run_task
+from cctrawl.transport import Transport
+
+_REPORT_INTERVAL_S = 0.5
+_PR_SET_PDEATHSIG = 1
+
+
+def main(descriptor: int) -> None:
+    """Work until the driver hangs up.
+
+    Args:
+        descriptor: file descriptor of the connection to the driver.
+    """
+    driver = os.getppid()
+    _die_with(driver)
+    faulthandler.enable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = Connection(descriptor)
+    try:
+        _Worker(connection, connection.recv()).serve()
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        os._exit(0)  # the driver is gone: there is nobody to tell, and nothing to keep
+
+
+class _Worker:
+    def __init__(self, connection: Connection, setup: Setup) -> None:
+        self._connection = connection
+        self._sending = threading.Lock()
+        self._setup = setup
+        self._job = setup.job.load()
+        self._transport = Transport(setup.settings, ramp=True, on_event=self._say)
+
+    def serve(self) -> None:
+        self._send("ready")
+        while True:
+            self._do(self._connection.recv())
+
+    def _do(self, task: Task) -> None:
+        progress = TaskProgress()
+        report = _Report(self, task.position, progress, self._transport)
+        report.start()
+        try:
+            outcome = run_task(task, self._setup, self._job, self._transport, progress)
+        finally:
+            report.stop()
+        self._send(report.progressed())
+        sys.stdout.flush()
+        if isinstance(outcome, TaskFailure):
+            self._send(Failed(task.position, outcome))
+        else:
+            self._send(Finished(task.position, outcome))
+
+    def _say(self, event: object) -> None:
+        self._send(Said(str(event), printed=False))
+
+    def _send(self, message: object) -> None:
+        with self._sending:
+            self._connection.send(message)
+
+    def report(self, event: Progressed) -> None:
+        """Tell the driver how far the task is; ends the process if the driver is gone."""
+        try:
+            self._send(event)
+        except OSError:
+            os._exit(0)
+
+
+class _Report(threading.Thread):
+    """Tells every half second how far the task is, for the progress line and the time limit."""
+
+    def __init__(self, worker: _Worker, position: int, progress: TaskProgress, transport: Transport) -> None:
+        super().__init__(daemon=True)
+        self._worker = worker
+        self._position = position
+        self._progress = progress
+        self._transport = transport
+        self._before = transport.counters.snapshot()
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        while not self._done.wait(_REPORT_INTERVAL_S):
+            self._worker.report(self.progressed())
+
+    def stop(self) -> None:
+        self._done.set()
+        self.join()
+
+    def progressed(self) -> Progressed:
+        source_bytes, records, rows, fraction = self._progress.numbers()
+        now, before = self._transport.counters.snapshot(), self._before
+        return Progressed(
+            position=self._position,
+            source_bytes=source_bytes,
+            records=records,
+            rows=rows,
+            fraction=fraction,
+            retries=now.retries + now.resumed_streams - before.retries - before.resumed_streams,
+            refusals=now.refusals - before.refusals,
+            requests=now.requests - before.requests,
+            waiting=self._transport.waiting,
+            memory_bytes=_memory_bytes(),
+        )
+
+
+def _die_with(driver: int) -> None:
+    """Have the kernel kill this process when the driver dies, however it dies (Linux; elsewhere the pipe tells)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != driver:  # it died in between
+            os._exit(0)
+
+
+def _memory_bytes() -> int:
+    """Return the resident memory; where the kernel does not tell, its peak."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+    return pages * os.sysconf("SC_PAGESIZE")
