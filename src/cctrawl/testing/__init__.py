@@ -1,26 +1,60 @@
 """A small, exact, fake Common Crawl, for tests and demonstrations, yours too.
 
 `build` writes it into a folder: several crawls with ``collinfo.json``, path listings, WARC, WAT and WET files and
-both indexes, and returns a `FakeCrawls` that knows what is in it. `WarcWriter` writes WARC files of your own.
+both indexes, and returns a `FakeCrawls` that knows what is in it. `FakeServer` serves a folder on loopback, with
+faults on demand. `WarcWriter` writes WARC files of your own. ``python -m cctrawl.testing FOLDER --serve`` does it
+all from a shell.
 
-Read in this order: ``build`` (what lies where), ``archive`` (the records of a file), ``pages``, ``wordpress`` and
-``sites`` with ``corpus`` (what the fake web answers), ``derived`` (WAT, WET), ``catalogue`` (collinfo.json and
-path listings), ``writer`` (WARC bytes).
+Read in this order: ``build`` (what lies where), ``archive`` (the records of a file), ``answer``, ``pages``,
+``wordpress`` and ``sites`` with ``corpus`` (what the fake web answers), ``derived`` (WAT, WET), ``cdxj`` and
+``columnar`` (the indexes), ``catalogue`` (collinfo.json and path listings), ``writer`` (WARC bytes); ``server`` and
+``faults``.
 """
 
 from __future__ import annotations
 
 from cctrawl.testing.archive import FakePage
 from cctrawl.testing.build import SIZES, FakeCrawls, Size, build
+from cctrawl.testing.faults import (
+    ChangedFile,
+    CutBody,
+    DropRandomly,
+    Fault,
+    IgnoreRange,
+    Refuse,
+    RefuseAboveRate,
+    Reset,
+    SlowAnswer,
+    SlowBytes,
+    WrongContentRange,
+    WrongLength,
+    XmlWith200,
+)
+from cctrawl.testing.server import FakeServer, LoggedRequest
 from cctrawl.testing.writer import Member, WarcWriter, gzip_member, http_message, sha1_digest
 
 __all__ = [
     "SIZES",
+    "ChangedFile",
+    "CutBody",
+    "DropRandomly",
     "FakeCrawls",
     "FakePage",
+    "FakeServer",
+    "Fault",
+    "IgnoreRange",
+    "LoggedRequest",
     "Member",
+    "Refuse",
+    "RefuseAboveRate",
+    "Reset",
     "Size",
+    "SlowAnswer",
+    "SlowBytes",
     "WarcWriter",
+    "WrongContentRange",
+    "WrongLength",
+    "XmlWith200",
     "build",
     "gzip_member",
     "http_message",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from cctrawl.errors import InvalidInputError, NotFoundError
 from cctrawl.testing.archive import ArchiveWriter, FakePage, Place
 from cctrawl.testing.catalogue import crawl_start, write_collinfo, write_listing
+from cctrawl.testing.cdxj import write_cdxj
+from cctrawl.testing.columnar import write_columnar
 from cctrawl.testing.corpus import THEMES
 from cctrawl.testing.pages import make_failure, make_page, make_robots
 from cctrawl.testing.sites import Site, make_sites
@@ -33,6 +35,7 @@ class Size:
         files_per_segment: WARC files per segment (and as many WAT, WET, robots.txt and non-200 files).
         pages_per_file: pages per WARC file; the other files have a fourth of it.
         page_bytes: typical size of a page.
+        news: months of CC-NEWS, such as ``CC-NEWS-2024-05``: one WARC file each, no index.
         sites: hosts of the fake web, shared by all crawls.
         lines_per_block: lines in a gzip block of the CDXJ index (3,000 in Common Crawl).
         cdx_files: CDXJ files per crawl.
@@ -40,6 +43,7 @@ class Size:
     """
 
     crawls: tuple[str, ...] = ("CC-MAIN-2020-24", "CC-MAIN-2023-50", "CC-MAIN-2024-22")
+    news: tuple[str, ...] = ("CC-NEWS-2024-05",)
     segments: int = 2
     files_per_segment: int = 4
     pages_per_file: int = 10
@@ -79,13 +83,13 @@ class FakeCrawls:
         return sorted(self.size.crawls, reverse=True)
 
     def files(self, crawl: str, subset: str = "warc") -> list[str]:
-        """Return the listed paths of a crawl's WARC files, in the order of the listing.
+        """Return the listed paths of the WARC files of a crawl (or a month of CC-NEWS), in the listing's order.
 
         Raises:
             NotFoundError: there is no such crawl or subset here.
         """
-        middle = (f"crawl-data/{crawl}/", f"/{subset}/")
-        found = [path for path in self.pages if path.startswith(middle[0]) and middle[1] in path]
+        folder = _folder(crawl)
+        found = [path for path in self.pages if path.startswith(folder) and self.pages[path][0].subset == subset]
         if not found:
             raise NotFoundError(
                 f"the fake has no {subset} files of {crawl}", hint=f"it has {', '.join(self.crawls)}"
@@ -128,6 +132,8 @@ def build(folder: str | os.PathLike[str], *, seed: int = 0, size: str | Size = "
     pages: dict[str, list[FakePage]] = {}
     for crawl in sorted(size.crawls):
         pages.update(_build_crawl(root, crawl, seed, size, sites))
+    for month in size.news:
+        pages.update(_build_news(root, month, seed, size, sites))
     write_collinfo(root, size.crawls)
     return FakeCrawls(root, size, pages)
 
@@ -138,7 +144,7 @@ def _build_crawl(root: Path, crawl: str, seed: int, size: Size, sites: list[Site
     midnight = datetime.combine(crawl_start(crawl), time(), tzinfo=timezone.utc)
     for segment in range(size.segments):
         start = midnight + timedelta(hours=5 * segment, minutes=17 + 7 * segment)
-        folder = f"crawl-data/{crawl}/segments/{int(start.timestamp())}{494 + segment}.{65 + segment}/"
+        folder = f"{_folder(crawl)}segments/{int(start.timestamp())}{494 + segment}.{65 + segment}/"
         listings["segment"].append(folder)
         for number in range(size.files_per_segment):
             for subset in SUBSETS:
@@ -147,8 +153,32 @@ def _build_crawl(root: Path, crawl: str, seed: int, size: Size, sites: list[Site
                 pages[path] = _build_file(place, f"{seed} {path}", size, sites)
                 _list_file(listings, place)
     for kind in ("segment", "warc", "wat", "wet", "robotstxt", "non200responses"):
-        write_listing(root, crawl, kind, listings[kind])
+        write_listing(root, _folder(crawl), kind, listings[kind])
+    _write_indexes(root, crawl, size, [page for file in pages.values() for page in file])
     return pages
+
+
+def _build_news(root: Path, month: str, seed: int, size: Size, sites: list[Site]) -> dict[str, list[FakePage]]:
+    year, number = month.split("-")[-2:]
+    start = datetime(int(year), int(number), 1, 0, 20, 17, tzinfo=timezone.utc)
+    path = f"{_folder(month)}CC-NEWS-{start:%Y%m%d%H%M%S}-00001.warc.gz"
+    place = Place(root, path, "CC-NEWS", "warc", start, derived=False)
+    write_listing(root, _folder(month), "warc", [path])
+    return {path: _build_file(place, f"{seed} {path}", size, sites)}
+
+
+def _folder(crawl: str) -> str:
+    """The listed folder of a crawl: ``crawl-data/CC-MAIN-2024-22/``, ``crawl-data/CC-NEWS/2024/05/``."""
+    if crawl.startswith("CC-NEWS-"):
+        return f"crawl-data/CC-NEWS/{crawl[8:].replace('-', '/')}/"
+    return f"crawl-data/{crawl}/"
+
+
+def _write_indexes(root: Path, crawl: str, size: Size, pages: list[FakePage]) -> None:
+    cdxj = write_cdxj(root, crawl, pages, lines_per_block=size.lines_per_block, file_count=size.cdx_files)
+    write_listing(root, _folder(crawl), "cc-index", cdxj)
+    columnar = write_columnar(root, crawl, pages, SUBSETS, rows_per_group=size.rows_per_group)
+    write_listing(root, _folder(crawl), "cc-index-table", columnar)
 
 
 def _span(start: datetime) -> str:

@@ -36,8 +36,8 @@ def write_collinfo(root: Path, crawls: Iterable[str]) -> None:
     (root / "collinfo.json").write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
 
 
-def write_listing(root: Path, crawl: str, kind: str, paths: Iterable[str]) -> None:
-    """Write ``crawl-data/<crawl>/<kind>.paths.gz``: one path a line."""
-    target = root / "crawl-data" / crawl / f"{kind}.paths.gz"
+def write_listing(root: Path, folder: str, kind: str, paths: Iterable[str]) -> None:
+    """Write ``<folder><kind>.paths.gz``: one path a line."""
+    target = root / folder / f"{kind}.paths.gz"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(gzip_member("".join(f"{path}\n" for path in paths).encode()))
