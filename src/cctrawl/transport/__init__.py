@@ -1,0 +1,27 @@
+"""Every byte that crosses a network or comes off a disk: one face for HTTP and folders.
+
+Read ``transport`` first (the face), ``backend`` (what each kind of location must give) and ``location`` (what a
+location is). ``folder`` and ``http`` are the backends; ``http`` is helped by ``answers`` (is this answer what was
+asked for?), ``streams`` (a body that goes on where it broke), ``retries`` (intermittent failures), ``pools``
+(connections and proxies) and ``governor`` (how hard to ask), whose arithmetic is in ``pacing``.
+"""
+
+from __future__ import annotations
+
+from cctrawl.transport.backend import Stream, Tail
+from cctrawl.transport.counters import Counters, CountersSnapshot
+from cctrawl.transport.events import TransportEvent
+from cctrawl.transport.location import locate
+from cctrawl.transport.pacing import Policy
+from cctrawl.transport.transport import Transport
+
+__all__ = [
+    "Counters",
+    "CountersSnapshot",
+    "Policy",
+    "Stream",
+    "Tail",
+    "Transport",
+    "TransportEvent",
+    "locate",
+]

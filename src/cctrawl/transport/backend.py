@@ -1,0 +1,83 @@
+"""What every kind of location must give; ``folder`` and ``http`` do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The end of a file.
+
+    Attributes:
+        data: its last bytes.
+        start: offset of the first of them.
+        size: size of the whole file in bytes; ``start + len(data)``.
+    """
+
+    data: bytes
+    start: int
+    size: int
+
+
+class Stream(Protocol):
+    """A file read from its beginning to its end; a context manager."""
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Size of the file, or ``None`` while nobody has told."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """Bytes handed out so far."""
+        ...
+
+    def read(self, length: int) -> bytes:
+        """Return 1 to ``length`` bytes, ``b""`` only at the true end of the file.
+
+        Raises:
+            TransportError: the rest does not come, whatever was tried.
+            AbortedError: patience was spent on blocks.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection or file; may be called twice."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Backend(Protocol):
+    """Reads from one kind of location; safe for threads. Errors as in ``Transport``."""
+
+    def open_stream(self, location: str) -> Stream:
+        """Open a file to be read from its beginning."""
+        ...
+
+    def read_range(self, location: str, start: int, stop: int) -> bytes:
+        """Return exactly the bytes ``[start, stop)``; ``0 <= start < stop``."""
+        ...
+
+    def read_tail(self, location: str, length: int) -> Tail:
+        """Return the last ``length`` bytes, or all when there are fewer; ``length > 0``."""
+        ...
+
+    def size(self, location: str) -> int:
+        """Return the size in bytes."""
+        ...
+
+    def close(self) -> None:
+        """Close what is kept open, and wake threads that wait."""
+        ...

@@ -1,0 +1,314 @@
+"""How hard we ask: every request takes a ticket, waits for its slot, and reports what it was answered.
+
+The state is shared by all threads, processes and commands of a user through ``cctrawl.store.rates``; the arithmetic
+is in ``pacing``. A waiter reserves its slot and sleeps until then; only while somebody probes a block do the others
+look now and then.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from cctrawl.errors import AbortedError, AccessDeniedError, TransportError
+from cctrawl.settings import COLLINFO, COMMON_CRAWL
+from cctrawl.store.rates import RateBook
+from cctrawl.transport import pacing
+from cctrawl.transport.events import TransportEvent
+from cctrawl.transport.location import host_of, is_url
+from cctrawl.transport.pacing import Limits, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cctrawl.settings import Settings
+    from cctrawl.store.rates import HostRate
+    from cctrawl.transport.counters import Counters
+
+_DATA_HOST = host_of(COMMON_CRAWL)
+_INDEX_HOST = host_of(COLLINFO)
+_DEFAULTS = {_DATA_HOST: (10.0, 300.0), _INDEX_HOST: (1.0, 5.0)}
+_COMMON_CRAWL_PROBE = "/crawl-data/CC-MAIN-2023-50/warc.paths.gz"
+_FLUSH_S = 0.5
+
+
+class Governor:
+    """Gives tickets for requests; one for each process, safe for threads.
+
+    Args:
+        settings: rate, burst, base URL, pauses, patience, and the folder of the shared state.
+        ramp: begin slowly and without burst (``run`` and ``harvest``).
+        policy: the constants.
+        counters: where waits and refusals are counted.
+        on_event: who hears of refusals and blocks.
+        probe: asks for a location once and tells whether the answer was no refusal.
+    """
+
+    def __init__(  # noqa: PLR0913 - its surroundings, made in one place
+        self,
+        settings: Settings,
+        *,
+        ramp: bool,
+        policy: Policy,
+        counters: Counters,
+        on_event: Callable[[TransportEvent], None],
+        probe: Callable[[str], bool],
+    ) -> None:
+        self.settings = settings
+        self.policy = policy
+        self.counters = counters
+        self.on_event = on_event
+        self.probe = probe
+        self.book = RateBook(settings.data_dir / "rates.sqlite")
+        self._base_host = host_of(settings.base_url) if is_url(settings.base_url) else ""
+        self._ramp = ramp
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._asked: dict[str, int] = {}
+        self._flushed_at: dict[str, float] = {}
+        self._paused_from: dict[str, float] = {}
+        self._block_waited_s = 0.0
+
+    def ticket(self, location: str) -> Ticket:
+        """Return the ticket with which one location is asked for, as often as it takes."""
+        return Ticket(self, location)
+
+    def limits(self, host: str) -> Limits:
+        """Return what may be asked of a host: the explicit rate for the base URL's, else the defaults."""
+        rate, burst = _DEFAULTS.get(host, (math.inf, 1.0))
+        if host == self._base_host:
+            if self.settings.rate is not None:
+                rate = self.settings.rate or math.inf
+                burst = burst if host in _DEFAULTS else max(1.0, rate)
+            if self.settings.burst is not None:
+                burst = self.settings.burst
+        return Limits(rate, burst, self._ramp)
+
+    def is_ours(self, location: str) -> bool:
+        """Tell whether a 403 there is a refusal: below the base URL, or on Common Crawl's own hosts."""
+        return location.startswith(self.settings.base_url) or (
+            self._base_host == _DATA_HOST and host_of(location) == _INDEX_HOST
+        )
+
+    def sleep(self, wait_s: float) -> None:
+        """Wait, and count it.
+
+        Raises:
+            TransportError: the transport was closed meanwhile.
+        """
+        if wait_s > 0:
+            self.counters.add(waited_s=wait_s)
+            self._closed.wait(wait_s)
+        if self._closed.is_set():
+            raise TransportError("the transport is closed")
+
+    def close(self) -> None:
+        """Wake all waiters and close the shared state."""
+        self._closed.set()
+        self.book.close()
+
+    def asked(self, host: str) -> None:
+        """Count a request of this process, to be reported with the next change of the row."""
+        with self._lock:
+            self._asked[host] = self._asked.get(host, 0) + 1
+
+    def take_asked(self, host: str) -> int:
+        """Return the requests counted since the last call."""
+        with self._lock:
+            return self._asked.pop(host, 0)
+
+    def is_flush_due(self, host: str, now: float) -> bool:
+        """Tell whether answers should be reported again; at most twice a second."""
+        with self._lock:
+            due = not 0 <= now - self._flushed_at.get(host, 0.0) < _FLUSH_S
+            if due:
+                self._flushed_at[host] = now
+            return due
+
+    def begin_pause(self, host: str, row: HostRate, now: float) -> None:
+        """Count the pause that is on against our patience, once for each pause.
+
+        Raises:
+            AbortedError: patience is spent.
+        """
+        with self._lock:
+            if self._paused_from.get(host) == row.pause_from:
+                return
+            left_s = self.settings.patience - self._block_waited_s
+            self._paused_from[host] = row.pause_from
+            wait_s = max(0.0, row.pause_from + row.pause_s - now)
+            self._block_waited_s += wait_s
+        if left_s <= 0:
+            raise self._spent(host)
+        self.on_event(TransportEvent("paused", host, "refused again and again", wait_s))
+
+    def patience_left_s(self) -> float:
+        """Return how long we still wait on blocks."""
+        with self._lock:
+            return self.settings.patience - self._block_waited_s
+
+    def _spent(self, host: str) -> AbortedError:
+        return AbortedError(
+            f"{host} has refused us for {self.settings.patience:.0f} s of waiting",
+            hint="the block may last for hours: run the same command again later, it goes on where it stopped",
+        )
+
+    def probe_of(self, host: str, row: HostRate, refused: str) -> str:
+        """Return the location that decides whether a block is over: one known to exist, if any is known."""
+        if row.known_path:
+            return host + row.known_path
+        if host == _DATA_HOST:
+            return host + _COMMON_CRAWL_PROBE
+        if host == self._base_host:
+            return self.settings.base_url + "collinfo.json"
+        return refused
+
+
+class Ticket:
+    """One location's dealings with the governor, over all its requests.
+
+    Args:
+        governor: who gave it.
+        location: what is asked for.
+    """
+
+    def __init__(self, governor: Governor, location: str) -> None:
+        self._governor = governor
+        self._location = location
+        self._host = host_of(location)
+        parts = urlsplit(location)
+        self._path = parts.path + (f"?{parts.query}" if parts.query else "")
+        self._limits = governor.limits(self._host)
+        self._refused_at = 0.0
+        self._alone = 0
+        self._since_probe = 0
+        self._probes_seen: int | None = None
+        self._probes = 0
+
+    def admit(self) -> None:
+        """Wait for a slot, and through blocks.
+
+        Raises:
+            AbortedError: patience was spent on blocks.
+        """
+        governor = self._governor
+        while True:
+            row = governor.book.read(self._host)
+            if pacing.is_free(row, time.time(), self._limits, governor.policy):
+                break
+            admission, row = governor.book.change(self._host, self._reserve)
+            if admission.action == "probe":
+                self._probe(row)
+                continue
+            wait_s = admission.at - time.time()
+            if admission.action == "wait":
+                governor.begin_pause(self._host, row, time.time())
+                governor.sleep(wait_s)
+                continue
+            governor.sleep(wait_s)
+            if wait_s < 1 or not governor.book.read(self._host).pause_s:
+                break
+        governor.asked(self._host)
+
+    def answered(self, *, exists: bool) -> None:
+        """Report an answer that is no refusal; ``exists``: with success."""
+        governor = self._governor
+        now = time.time()
+        if self._refused_at or governor.is_flush_due(self._host, now):
+            self._refused_at = 0.0
+            self._alone = self._since_probe = self._probes = 0
+            self._probes_seen = None
+            path = self._path if exists else ""
+            governor.book.change(self._host, lambda row: self._note_answer(row, path))
+
+    def refused(self, status: int, retry_after_s: float | None) -> None:
+        """Report a refusal, and wait until this location may be asked again.
+
+        Raises:
+            TransportError: this path alone goes on being refused; ``AccessDeniedError`` for status 403.
+        """
+        governor = self._governor
+        governor.counters.add(refusals=1)
+        row = governor.book.change(self._host, self._note_refusal)
+        if self._is_trouble(row):
+            kind = AccessDeniedError if status == 403 else TransportError
+            raise kind(
+                f"{self._location} is refused with status {status} while others are answered",
+                hint="the file may be withdrawn or private",
+            )
+        asked_s = min(retry_after_s or 0.0, governor.settings.patience)
+        jitter = 1 + random.random() / 4  # noqa: S311 - jitter, not a secret
+        wait_s = max(governor.policy.retry_s, asked_s) * jitter
+        rate = pacing.rate_in_force(row, time.time(), self._limits, governor.policy)
+        shown = None if rate == math.inf else rate
+        governor.on_event(TransportEvent("refused", self._host, f"status {status}", wait_s, shown))
+        governor.sleep(wait_s)
+
+    def _reserve(self, row: HostRate) -> tuple[pacing.Admission, HostRate]:
+        governor = self._governor
+        now = time.time()
+        pacing.observe(row, now, governor.take_asked(self._host), ramp=self._limits.ramp)
+        return pacing.reserve(row, now, self._limits, governor.policy), row
+
+    def _note_answer(self, row: HostRate, path: str) -> None:
+        now = time.time()
+        pacing.observe(row, now, self._governor.take_asked(self._host), ramp=self._limits.ramp)
+        pacing.answered(row, now, path)
+
+    def _note_refusal(self, row: HostRate) -> HostRate:
+        """Learn what happened since our refusal before, then add this one."""
+        governor = self._governor
+        now = time.time()
+        if self._probes_seen is None:
+            self._probes_seen = row.probes_answered
+        elif row.probes_answered != self._probes_seen:
+            self._probes += 1
+            self._probes_seen = row.probes_answered
+            self._since_probe = 0
+        if self._refused_at and row.answered_at > self._refused_at:
+            self._alone += 1
+        self._since_probe += 1
+        self._refused_at = now
+        pacing.observe(row, now, governor.take_asked(self._host), ramp=self._limits.ramp)
+        pacing.refused(
+            row, now, self._path, self._limits, governor.policy,
+            pause_s=governor.settings.block_pause, blameless=self._alone > 1,
+        )  # fmt: skip
+        return row
+
+    def _is_trouble(self, row: HostRate) -> bool:
+        """Tell whether this path is refused for itself: while others, or probes, are answered."""
+        if self._alone >= self._governor.policy.path_refusals:
+            return True
+        if self._since_probe < self._governor.policy.block_refusals:
+            return False
+        return self._probes >= 2 or (self._probes == 1 and not row.refused_mixed)
+
+    def _probe(self, row: HostRate) -> None:
+        """Ask once for a file known to exist and tell everybody what that means.
+
+        Raises:
+            AbortedError: patience is spent.
+        """
+        governor = self._governor
+        location = governor.probe_of(self._host, row, self._location)
+        governor.on_event(TransportEvent("probing", self._host))
+        is_answered = governor.probe(location)
+        other = location != self._host + row.refused_path or bool(row.refused_mixed)
+        next_pause_s = max(0.0, min(2 * row.pause_s, governor.patience_left_s()))
+
+        def note(row: HostRate) -> HostRate:
+            pacing.probed(
+                row, time.time(), governor.policy,
+                is_answered=is_answered, next_pause_s=next_pause_s or row.pause_s, other=other,
+            )  # fmt: skip
+            return row
+
+        row = governor.book.change(self._host, note)
+        if is_answered:
+            rate = pacing.rate_in_force(row, time.time(), self._limits, governor.policy)
+            governor.on_event(TransportEvent("resumed", self._host, rate_per_s=rate))

@@ -1,0 +1,257 @@
+"""The backend of HTTP and HTTPS."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+import urllib3
+
+from cctrawl.errors import AccessDeniedError, NotFoundError, SlowDownError, TransportError
+from cctrawl.transport import answers
+from cctrawl.transport.backend import Tail
+from cctrawl.transport.governor import Governor
+from cctrawl.transport.pools import Pools
+from cctrawl.transport.retries import IntermittentError, Tries, UnsatisfiedRangeError, plain
+from cctrawl.transport.streams import HttpStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cctrawl.settings import Settings
+    from cctrawl.transport.counters import Counters
+    from cctrawl.transport.events import TransportEvent
+    from cctrawl.transport.pacing import Policy
+
+T = TypeVar("T")
+
+_REFUSALS = (403, 429, 503)
+
+
+class HttpBackend:
+    """Asks servers, as hard as the governor allows, and believes only answers that fit the question.
+
+    Args:
+        settings: the settings in force.
+        ramp: begin slowly and without burst.
+        policy: the governor's constants.
+        counters: where everything is counted.
+        on_event: who hears of refusals, blocks and retries.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ramp: bool,
+        policy: Policy,
+        counters: Counters,
+        on_event: Callable[[TransportEvent], None],
+    ) -> None:
+        self.counters = counters
+        self._settings = settings
+        self._policy = policy
+        self._on_event = on_event
+        self._user_agent = user_agent(settings.contact)
+        self._pools = Pools(settings.request_timeout)
+        self._governor = Governor(
+            settings, ramp=ramp, policy=policy, counters=counters, on_event=on_event, probe=self._probe
+        )
+
+    def open_stream(self, location: str) -> HttpStream:
+        """Open a file to be read from its beginning; the first request carries no ``Range``."""
+        return HttpStream(self, location)
+
+    def read_range(self, location: str, start: int, stop: int) -> bytes:
+        """Return exactly the bytes ``[start, stop)``."""
+
+        def consume(response: urllib3.BaseHTTPResponse) -> bytes:
+            found = answers.partial(response.status, response.headers)
+            if (found.start, found.stop) != (start, stop):
+                if found.size is not None and stop > found.size:
+                    raise _no_range(location, start, stop, found.size)
+                raise IntermittentError(f"asked for bytes [{start}, {stop}), got {found}")
+            return self._body(response, stop - start)
+
+        try:
+            return self.ask(location, consume, range_header=answers.range_header(start, stop))
+        except UnsatisfiedRangeError as error:
+            raise _no_range(location, start, stop, error.size_bytes) from error
+
+    def read_tail(self, location: str, length: int) -> Tail:
+        """Return the last ``length`` bytes, or all when there are fewer."""
+
+        def consume(response: urllib3.BaseHTTPResponse) -> Tail:
+            whole = answers.content_length(response.headers)
+            if response.status == 200 and whole is not None and whole <= length:
+                answers.check_document_type(urlsplit(location).path, response.headers)
+                return Tail(self._body(response, whole), 0, whole)
+            found = answers.partial(response.status, response.headers)
+            if found.size is None or found.stop != found.size or found.start != max(0, found.size - length):
+                raise IntermittentError(f"asked for the last {length} bytes, got {found}")
+            return Tail(self._body(response, found.stop - found.start), found.start, found.size)
+
+        try:
+            return self.ask(location, consume, range_header=f"bytes=-{length}")
+        except UnsatisfiedRangeError:
+            return Tail(b"", 0, 0)  # only an empty file has no last byte
+
+    def size(self, location: str) -> int:
+        """Return the size in bytes."""
+
+        def consume(response: urllib3.BaseHTTPResponse) -> int:
+            answers.check_document_type(urlsplit(location).path, response.headers)
+            size = answers.content_length(response.headers)
+            if size is None:
+                raise IntermittentError("the answer does not tell the size")
+            response.release_conn()
+            return size
+
+        return self.ask(location, consume, method="HEAD")
+
+    def close(self) -> None:
+        """Close connections and wake waiting threads."""
+        self._governor.close()
+        self._pools.close()
+
+    def tries(self, location: str) -> Tries:
+        """Return fresh tries for one request or stream."""
+        return Tries(
+            location,
+            self._settings.tries,
+            self._policy.retry_s,
+            self._governor.sleep,
+            self.counters,
+            self._on_event,
+        )
+
+    def ask(  # noqa: PLR0913 - one request in full
+        self,
+        location: str,
+        consume: Callable[[urllib3.BaseHTTPResponse], T],
+        *,
+        method: str = "GET",
+        range_header: str | None = None,
+        if_range: str | None = None,
+        tries: Tries | None = None,
+    ) -> T:
+        """Ask until there is an answer that ``consume`` accepts; refusals are waited out and count as no tries.
+
+        Args:
+            location: the URL.
+            consume: takes an answer with status 200 or 206; raises ``IntermittentError`` to have it asked again.
+            method: ``GET`` or ``HEAD``.
+            range_header: the ``Range`` header.
+            if_range: the ``If-Range`` header.
+            tries: those of a stream; else fresh ones.
+
+        Raises:
+            NotFoundError: status 404 or 410.
+            AccessDeniedError: status 401, or 403 that is no refusal.
+            UnsatisfiedRangeError: status 416.
+            TransportError: another status, or all tries failed.
+            AbortedError: patience was spent on blocks.
+        """
+        tries = tries or self.tries(location)
+        ticket = self._governor.ticket(location)
+        headers = {"Range": range_header or "", "If-Range": if_range or ""}
+        headers = {name: value for name, value in headers.items() if value}
+        while True:
+            ticket.admit()
+            try:
+                response = self._send(location, method, headers)
+                with _closed_on_error(response):
+                    self._check_status(location, response)
+                    ticket.answered(exists=True)
+                    return consume(response)
+            except SlowDownError as refusal:
+                ticket.refused(refusal.status, refusal.retry_after_s)
+            except (IntermittentError, urllib3.exceptions.HTTPError, OSError) as error:
+                if isinstance(error, TransportError):
+                    ticket.answered(exists=False)
+                    raise
+                tries.failed(plain(error))
+            except (NotFoundError, UnsatisfiedRangeError):
+                ticket.answered(exists=False)
+                raise
+
+    def _send(self, location: str, method: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        self.counters.add(requests=1)
+        return self._pools.pool_for(location).request(
+            method,
+            location,
+            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity", **headers},
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _check_status(self, location: str, response: urllib3.BaseHTTPResponse) -> None:
+        """Sort out every status but 200 and 206."""
+        status = response.status
+        if status in (200, 206):
+            return
+        said = f"status {status}, {answers.summary(_start_of_body(response))}"
+        if status == 416:
+            raise UnsatisfiedRangeError(answers.unsatisfied_size(response.headers.get("Content-Range")))
+        if status in (404, 410):
+            raise NotFoundError(f"there is no {location} (status {status})", hint="check the path or the crawl")
+        if status in (429, 503) or (status == 403 and self._governor.is_ours(location)):
+            wait_s = answers.retry_after_s(response.headers.get("Retry-After"))
+            raise SlowDownError(f"{location}: status {status}", status=status, retry_after_s=wait_s)
+        if status in (401, 403, 407):
+            raise AccessDeniedError(f"{location}: access denied ({said})", hint="check the URL and its permissions")
+        if status in (408, 425) or status >= 500:
+            raise IntermittentError(said)
+        raise TransportError(f"{location}: {said}", hint="check the URL")
+
+    def _probe(self, location: str) -> bool:
+        """Ask once for the first byte of a location; tell whether the answer is no refusal."""
+        try:
+            response = self._send(location, "GET", {"Range": answers.range_header(0, 1)})
+        except (urllib3.exceptions.HTTPError, OSError):
+            return False
+        response.close()
+        return response.status not in _REFUSALS and response.status < 500
+
+    def _body(self, response: urllib3.BaseHTTPResponse, length: int) -> bytes:
+        """Return a body of exactly ``length`` bytes and give the connection back."""
+        announced = answers.content_length(response.headers)
+        if announced not in (None, length):
+            raise IntermittentError(f"{announced} bytes announced where {length} were asked for")
+        data = response.read(length)
+        if len(data) == length and announced is None:
+            data += response.read(1)  # chunked: the terminator must follow, and nothing else
+        if len(data) != length:
+            raise IntermittentError(f"{len(data)} bytes came where {length} were asked for")
+        response.release_conn()
+        self.counters.add(bytes_received=length)
+        return data
+
+
+def user_agent(contact: str) -> str:
+    """Return what we call ourselves: program, version, home page and a way to reach the user."""
+    about = "+https://pypi.org/project/cctrawl/" + (f"; contact: {contact}" if contact else "")
+    version = sys.modules["cctrawl"].__version__  # our own package, which no room may import
+    return f"cctrawl/{version} ({about})"
+
+
+def _no_range(location: str, start: int, stop: int, size: int | None) -> TransportError:
+    has = "is shorter" if size is None else f"has {size} bytes"
+    return TransportError(f"{location} {has}: there is no range [{start}, {stop})")
+
+
+def _start_of_body(response: urllib3.BaseHTTPResponse) -> bytes:
+    with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
+        return response.read(4096)
+    return b""
+
+
+@contextlib.contextmanager
+def _closed_on_error(response: urllib3.BaseHTTPResponse) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        response.close()
+        raise

@@ -1,0 +1,97 @@
+"""Connections: pools, proxies and certificates as the usual variables say."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+
+from cctrawl.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+_CONNECTIONS = 64
+
+
+class Pools:
+    """Chooses the pool of connections for a URL: direct, or through a proxy. Safe for threads.
+
+    Honours ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``, ``NO_PROXY`` (in any case), and for certificates
+    ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE``, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``.
+
+    Args:
+        timeout_s: seconds without a byte after which a connection counts as dead.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._pools: dict[str, urllib3.PoolManager] = {}
+
+    def pool_for(self, url: str) -> urllib3.PoolManager:
+        """Return the pool that serves ``url``.
+
+        Raises:
+            InvalidInputError: a proxy of a kind that is not supported.
+        """
+        proxy = _proxy_of(url)
+        with self._lock:
+            if proxy not in self._pools:
+                self._pools[proxy] = self._make(proxy)
+            return self._pools[proxy]
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        with self._lock:
+            for pool in self._pools.values():
+                pool.clear()
+            self._pools.clear()
+
+    def _make(self, proxy: str) -> urllib3.PoolManager:
+        common: dict[str, Any] = {
+            "num_pools": 16,
+            "maxsize": _CONNECTIONS,
+            "timeout": urllib3.Timeout(connect=min(30.0, self._timeout_s), read=self._timeout_s),
+            "ca_certs": _ca_bundle(),
+            "retries": urllib3.Retry(
+                5, connect=0, read=0, status=0, other=0, redirect=5, respect_retry_after_header=False
+            ),
+        }
+        if not proxy:
+            return urllib3.PoolManager(**common)
+        parts = urlsplit(proxy)
+        if parts.scheme not in ("http", "https"):
+            raise InvalidInputError(f"no support for the proxy {proxy}", hint="use an http:// or https:// proxy")
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
+        headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
+        return urllib3.ProxyManager(proxy, proxy_headers=headers, **common)
+
+
+def _proxy_of(url: str) -> str:
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return ""
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    return proxy if "://" in proxy or not proxy else f"http://{proxy}"
+
+
+def _ca_bundle() -> str | None:
+    """Return a bundle of certificates, or ``None`` for what OpenSSL takes by itself."""
+    named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    if named:
+        return named
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile or paths.capath:
+        return None
+    try:
+        import certifi  # noqa: PLC0415 - only where the system has no certificates, and if it is installed
+    except ImportError:
+        return None
+    return certifi.where()

@@ -1,0 +1,141 @@
+"""The face of this room: a location in, its bytes out, wherever it is."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from cctrawl.errors import FormatError, InvalidInputError
+from cctrawl.transport.counters import Counters
+from cctrawl.transport.folder import FolderBackend
+from cctrawl.transport.location import is_url
+from cctrawl.transport.pacing import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from cctrawl.settings import Settings
+    from cctrawl.transport.backend import Backend, Stream, Tail
+    from cctrawl.transport.events import TransportEvent
+
+_PIECE_BYTES = 256 * 2**10
+
+
+class Transport:
+    """Reads files below URLs and folders; a context manager, safe for threads. One for each process, never forked.
+
+    A *location* is an absolute folder path or a full URL; ``locate`` makes one. Over HTTP, broken streams go on
+    where they stopped, intermittent failures are tried again, refusals and blocks are waited out, and no answer
+    that does not fit the question is handed on as data.
+
+    Every method raises ``NotFoundError`` (nothing there), ``AccessDeniedError`` (not for us), ``InvalidInputError``
+    (no location we can read), ``AbortedError`` (patience was spent on blocks) and ``TransportError`` (anything else
+    that outlasted all tries).
+
+    Args:
+        settings: the settings in force.
+        ramp: begin slowly and without burst, for commands that ask long and much (``run``, ``harvest``).
+        on_event: called with each refusal, block and retry, in the thread that met it; it must be quick.
+        policy: constants of pacing; tests scale them down.
+
+    Attributes:
+        counters: what has been done so far.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ramp: bool = False,
+        on_event: Callable[[TransportEvent], None] | None = None,
+        policy: Policy | None = None,
+    ) -> None:
+        self.counters = Counters()
+        self._settings = settings
+        self._ramp = ramp
+        self._on_event = on_event or _ignore
+        self._policy = policy or Policy()
+        self._folder = FolderBackend(self.counters)
+        self._http: Backend | None = None
+        self._lock = threading.Lock()
+
+    def open_stream(self, location: str) -> Stream:
+        """Open a file to be read from its beginning to its end; the first request carries no ``Range``."""
+        return self._backend(location).open_stream(location)
+
+    def read_range(self, location: str, start: int, stop: int) -> bytes:
+        """Return exactly the bytes ``[start, stop)``; ``b""`` for an empty range, without asking."""
+        if not 0 <= start <= stop:
+            raise InvalidInputError(f"no range: [{start}, {stop})", hint="give 0 <= start <= stop")
+        return self._backend(location).read_range(location, start, stop) if start < stop else b""
+
+    def read_tail(self, location: str, length: int) -> Tail:
+        """Return the last ``length`` bytes (the whole file, if it is shorter) and the size of the file."""
+        if length <= 0:
+            raise InvalidInputError(f"no length: {length}", hint="give a length of at least 1")
+        return self._backend(location).read_tail(location, length)
+
+    def read_file(self, location: str, *, limit_bytes: int = 256 * 2**20) -> bytes:
+        """Return a whole small file, a listing for example.
+
+        Raises:
+            FormatError: it is larger than ``limit_bytes``.
+        """
+        pieces: list[bytes] = []
+        with self.open_stream(location) as stream:
+            while piece := stream.read(_PIECE_BYTES):
+                pieces.append(piece)
+                if max(stream.position, stream.size_bytes or 0) > limit_bytes:
+                    raise FormatError(f"{location} is larger than {limit_bytes} bytes")
+        return b"".join(pieces)
+
+    def size(self, location: str) -> int:
+        """Return the size in bytes."""
+        return self._backend(location).size(location)
+
+    def close(self) -> None:
+        """Close connections and wake threads that wait; may be called twice."""
+        with self._lock:
+            http, self._http = self._http, None
+        if http is not None:
+            http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _backend(self, location: str) -> Backend:
+        if not is_url(location):
+            return self._folder
+        if location.startswith("s3://"):
+            raise InvalidInputError(
+                f"{location}: s3:// is not supported yet", hint="use https://data.commoncrawl.org/ or a folder"
+            )
+        if not location.startswith(("http://", "https://")):
+            raise InvalidInputError(f"no location: {location}", hint="use https://…, http://…, or a path")
+        with self._lock:
+            if self._http is None:
+                self._http = self._make_http()
+            return self._http
+
+    def _make_http(self) -> Backend:
+        from cctrawl.transport.http import HttpBackend  # noqa: PLC0415 - urllib3 is slow to load, folders need none
+
+        return HttpBackend(
+            self._settings,
+            ramp=self._ramp,
+            policy=self._policy,
+            counters=self.counters,
+            on_event=self._on_event,
+        )
+
+
+def _ignore(event: TransportEvent) -> None:
+    """Hear of an event and do nothing."""
