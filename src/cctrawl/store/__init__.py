@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from cctrawl.store.database import open_database
 from cctrawl.store.ledger import FAILED, PLACED, STAGED, WAITING, InputRow, LedgerFile, Totals
+from cctrawl.store.listings import CachedListing, ListingCache
 
 __all__ = [
     "FAILED",
     "PLACED",
     "STAGED",
     "WAITING",
+    "CachedListing",
     "InputRow",
     "LedgerFile",
+    "ListingCache",
     "Totals",
     "open_database",
 ]

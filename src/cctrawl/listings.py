@@ -1,0 +1,271 @@
+"""Which crawls there are, and which files each one lists.
+
+Nothing in Common Crawl's bucket can be listed, so it publishes lists: ``collinfo.json`` names the crawls, and each
+crawl has a listing of paths per kind of file. Both are cached for a day in the data folder (not those that come
+from a folder on disk); ``Settings.refresh`` asks anew. When a list cannot be had, or is damaged or empty, a cached
+copy serves, however old, with a warning in the log ``cctrawl``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import re
+import time
+import zlib
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, TypeVar
+
+from cctrawl.errors import AbortedError, FormatError, InvalidInputError, NotFoundError, TransportError
+from cctrawl.settings import COLLINFO, COMMON_CRAWL, Settings
+from cctrawl.store import ListingCache
+from cctrawl.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+SUBSETS = ("warc", "robotstxt", "crawldiagnostics")
+# What a path of each kind ends in: the listings also hold folders and files of other kinds.
+_SUFFIXES = {
+    "warc": (".warc.gz", ".arc.gz"),
+    "wat": (".wat.gz",),
+    "wet": (".wet.gz",),
+    "robotstxt": (".warc.gz",),
+    "non200responses": (".warc.gz",),
+    "cc-index": (".gz",),
+    "cc-index-table": (".parquet",),
+    "segment": ("",),
+}
+KINDS = tuple(_SUFFIXES)
+
+_CRAWL_ID = re.compile(r"CC-MAIN-\d{4}(-\d{2}|-\d{4})?")
+_NEWS_ID = re.compile(r"CC-NEWS-(\d{4})-(\d{2})")
+_LATEST = re.compile(r"latest(?:-(\d+))?")
+_CACHED_FOR_S = 86_400
+_OWN_BASE_URLS = (COMMON_CRAWL, COMMON_CRAWL.replace("https:", "http:"), "s3://commoncrawl/")
+
+_log = logging.getLogger("cctrawl")
+
+
+@dataclass(frozen=True)
+class Crawl:
+    """A crawl as ``collinfo.json`` has it.
+
+    Attributes:
+        id: for example ``CC-MAIN-2024-22``.
+        name: for example ``May 2024 Index``.
+        start: time of its first capture in UTC, ``None`` if it is not told.
+        end: time of its last capture in UTC, ``None`` if it is not told.
+    """
+
+    id: str
+    name: str
+    start: datetime | None
+    end: datetime | None
+
+
+def crawls(*, settings: Settings | None = None, transport: Transport | None = None) -> list[Crawl]:
+    """Return all crawls, newest first.
+
+    Args:
+        settings: the settings in force if not given.
+        transport: one for this call if not given.
+
+    Raises:
+        TransportError: the list cannot be had, and no copy is cached.
+        FormatError: what came is no list of crawls, and no copy is cached.
+        NotFoundError: there is no ``collinfo.json`` at the base URL.
+    """
+    with _Source(settings, transport) as source:
+        return source.crawls()
+
+
+def resolve_crawls(
+    expression: str, *, settings: Settings | None = None, transport: Transport | None = None
+) -> list[str]:
+    """Return the ids that a crawl expression names, in its order, each once; several of a name newest first.
+
+    Args:
+        expression: an id (``CC-MAIN-2024-22``, ``CC-NEWS-2024-05``), a year (all crawls with it in their id),
+            ``latest``, ``latest-3`` (the newest three), ``all``, or a comma list of these. Ids are not looked up.
+        settings: the settings in force if not given.
+        transport: one for this call if not given.
+
+    Raises:
+        InvalidInputError: the expression is empty.
+        NotFoundError: a name fits no crawl.
+        TransportError, FormatError: as `crawls`, if a list is needed.
+    """
+    names = [name.strip() for name in expression.split(",") if name.strip()]
+    if not names:
+        raise InvalidInputError("no crawl is named", hint="for example CC-MAIN-2024-22, 2024 or latest")
+    with _Source(settings, transport) as source:
+        return list(dict.fromkeys(crawl for name in names for crawl in _resolve(name, source)))
+
+
+def files(
+    kind: str,
+    crawl: str,
+    *,
+    subset: str | None = None,
+    settings: Settings | None = None,
+    transport: Transport | None = None,
+) -> list[str]:
+    """Return the listed paths (below the base URL) of a kind of file, in the order of the listings.
+
+    Args:
+        kind: one of ``warc``, ``wat``, ``wet``, ``robotstxt``, ``non200responses``, ``cc-index``,
+            ``cc-index-table`` or ``segment`` (folders).
+        crawl: a crawl expression, see `resolve_crawls`.
+        subset: of ``cc-index-table`` only: ``warc`` (the default), ``robotstxt``, ``crawldiagnostics`` or ``all``.
+        settings: the settings in force if not given.
+        transport: one for this call if not given.
+
+    Raises:
+        InvalidInputError: an unknown kind or subset, or a kind that CC-NEWS does not have.
+        NotFoundError: no such crawl, or it has no listing of this kind.
+        TransportError, FormatError: a listing cannot be had or read, and no copy is cached.
+    """
+    if kind not in KINDS:
+        raise InvalidInputError(f"no kind of file: {kind!r}", hint=f"one of {', '.join(KINDS)}")
+    wanted = _subset_folder(kind, subset)
+    with _Source(settings, transport) as source:
+        return [
+            path
+            for name in resolve_crawls(crawl, settings=source.settings, transport=source.transport)
+            for path in source.paths(kind, name)
+            if path.endswith(_SUFFIXES[kind]) and wanted in path
+        ]
+
+
+def _subset_folder(kind: str, subset: str | None) -> str:
+    """What a path of this subset contains."""
+    if kind != "cc-index-table":
+        if subset is not None:
+            raise InvalidInputError(f"files of kind {kind} have no subsets", hint="--subset is for cc-index-table")
+        return ""
+    if subset == "all":
+        return "/subset="
+    if subset is not None and subset not in SUBSETS:
+        raise InvalidInputError(f"no subset: {subset!r}", hint=f"one of {', '.join(SUBSETS)}, all")
+    return f"/subset={subset or 'warc'}/"
+
+
+def _resolve(name: str, source: _Source) -> list[str]:
+    if _CRAWL_ID.fullmatch(name.upper()) or _NEWS_ID.fullmatch(name.upper()):
+        return [name.upper()]
+    ids = [crawl.id for crawl in source.crawls()]
+    latest = _LATEST.fullmatch(name)
+    if latest:
+        found = ids[: int(latest[1] or 1)]
+    else:
+        found = [crawl for crawl in ids if name == "all" or name in crawl.split("-")[2:]]
+    if not found:
+        raise NotFoundError(f"no such crawl: {name}", hint=_suggestion(name, ids))
+    return found
+
+
+def _suggestion(name: str, ids: list[str]) -> str:
+    close = get_close_matches(name.upper(), ids, n=3, cutoff=0.5)
+    named = f"did you mean {', '.join(close)}?" if close else f"the newest is {ids[0]}"
+    return f"{named} (`cctrawl crawls` lists all; a year, latest, latest-3 and all will do too)"
+
+
+class _Source:
+    """Where the lists of one call come from; a context manager, which closes a transport of its own."""
+
+    def __init__(self, settings: Settings | None, transport: Transport | None) -> None:
+        self.settings = settings or Settings.resolve()
+        self._opened = ExitStack()
+        self.transport = transport or self._opened.enter_context(Transport(self.settings))
+
+    def __enter__(self) -> _Source:  # noqa: PYI034 - Self needs Python 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def crawls(self) -> list[Crawl]:
+        base_url = self.settings.base_url
+        location = COLLINFO if base_url in _OWN_BASE_URLS else base_url + "collinfo.json"
+        return self._read(location, _parse_crawls)
+
+    def paths(self, kind: str, crawl: str) -> list[str]:
+        """The lines of a path listing as they stand there."""
+        try:
+            return self._read(self.settings.base_url + _listing_path(kind, crawl), _parse_paths)
+        except NotFoundError as error:
+            raise self._missing(kind, crawl) from error
+
+    def _missing(self, kind: str, crawl: str) -> NotFoundError:
+        if _NEWS_ID.fullmatch(crawl):
+            return NotFoundError(f"no such month: {crawl}", hint="CC-NEWS began in August 2016")
+        ids = [known.id for known in self.crawls()]
+        if crawl in ids:
+            return NotFoundError(
+                f"{crawl} has no listing of {kind} files", hint="`cctrawl files warc` always works"
+            )
+        return NotFoundError(f"no such crawl: {crawl}", hint=_suggestion(crawl, ids))
+
+    def _read(self, location: str, parse: Callable[[bytes, str], T]) -> T:
+        """The parsed list: cached for a day, else fetched, else cached however long ago."""
+        if "://" not in location:
+            return parse(self.transport.read_file(location), location)
+        with ListingCache(self.settings.data_dir) as cache:
+            held = cache.get(location)
+            if held and not self.settings.refresh and abs(time.time() - held.fetched_at) < _CACHED_FOR_S:
+                return parse(held.data, location)
+            try:
+                data = self.transport.read_file(location)
+                parsed = parse(data, location)
+            except (TransportError, FormatError, AbortedError) as error:
+                if held is None:
+                    raise
+                day = datetime.fromtimestamp(held.fetched_at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+                _log.warning("%s; using the copy of %s of %s", error, location, day)
+                return parse(held.data, location)
+            cache.put(location, data, time.time())
+            return parsed
+
+
+def _listing_path(kind: str, crawl: str) -> str:
+    news = _NEWS_ID.fullmatch(crawl)
+    if not news:
+        return f"crawl-data/{crawl}/{kind}.paths.gz"
+    if kind != "warc":
+        raise InvalidInputError(f"CC-NEWS has no {kind} files", hint="it has WARC files only: --kind warc")
+    return f"crawl-data/CC-NEWS/{news[1]}/{news[2]}/warc.paths.gz"
+
+
+def _parse_crawls(data: bytes, location: str) -> list[Crawl]:
+    try:
+        entries = [
+            Crawl(str(entry["id"]), str(entry.get("name", "")), _time(entry.get("from")), _time(entry.get("to")))
+            for entry in json.loads(data)
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FormatError(f"{location} is no list of crawls: {error!r}", hint="try again later") from error
+    if not entries:
+        raise FormatError(f"{location} lists no crawls", hint="the server may be in trouble: try again later")
+    # Their ids sort by time: CC-MAIN-2009-2010 < CC-MAIN-2012 < CC-MAIN-2013-20.
+    return sorted(entries, key=lambda crawl: crawl.id, reverse=True)
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc) if text else None
+
+
+def _parse_paths(data: bytes, location: str) -> list[str]:
+    if not data:
+        raise FormatError(f"{location} is no path listing: it is empty", hint="try again with --refresh")
+    try:
+        text = gzip.decompress(data).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise FormatError(f"{location} is no path listing: {error}", hint="try again with --refresh") from error
+    return [path for path in text.split("\n") if path]
