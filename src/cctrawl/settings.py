@@ -152,7 +152,5 @@ def normalize_base_url(text: str) -> str:
     if parts.scheme == "file":
         return parts.path.rstrip("/") + "/"
     if parts.scheme not in ("http", "https", "s3") or not parts.netloc:
-        raise InvalidInputError(
-            f"no base URL: {text!r}", hint="use https://…, http://…, s3://bucket/… or a folder"
-        )
+        raise InvalidInputError(f"no base URL: {text!r}", hint="use https://…, http://…, s3://bucket/… or a folder")
     return text.rstrip("/") + "/"

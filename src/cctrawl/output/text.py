@@ -56,7 +56,8 @@ class CsvLines:
 
     def __init__(self) -> None:
         self._buffer = io.StringIO(newline="")
-        self._writer = csv.writer(self._buffer, lineterminator="\n")
+        # Before Python 3.13 a lone carriage return is quoted only if it is part of the line end.
+        self._writer = csv.writer(self._buffer, lineterminator="\r\n")
 
     def __call__(self, values: Sequence[Any]) -> str:
         """Return the line of one row."""
@@ -64,7 +65,7 @@ class CsvLines:
         line = self._buffer.getvalue()
         self._buffer.seek(0)
         self._buffer.truncate()
-        return line
+        return line[:-2] + "\n"
 
 
 class JsonLines:

@@ -1,8 +1,8 @@
 """How durable parts become visible rows, exactly once, whatever dies in between.
 
-Each kind of output has the same four moments: `recover` brings disk and ledger together when a run goes on, `accept`
+Each kind of output has the same moments: `recover` brings disk and ledger together when a run goes on, `accept`
 takes the part of a finished input, `advance` places what can be placed, `finish` gives the output its name. The
-order is always: data durable first, then the ledger, then what that makes superfluous is removed. A death between
+order is always: data durable, then the ledger, then what that makes superfluous is removed. A death between
 two steps leaves something to repeat or to remove, never a row lost or doubled.
 """
 
@@ -68,7 +68,7 @@ class Output(ABC):
     def finish(self) -> None:
         """Give the output its name: every input is done or quarantined."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most outputs hold no file open
         """Let go of open files, finished or not."""
 
     def _see_parts(self) -> None:

@@ -106,6 +106,11 @@ class RunReport:
         """What the command ends with: 0, 4 (resumable) or 130 (interrupted)."""
         return _EXIT_CODES[self.state]
 
+    @property
+    def inputs_waiting(self) -> int:
+        """Inputs that are neither done nor quarantined."""
+        return self.inputs - self.inputs_done - len(self.failures)
+
     def write(self, path: Path) -> None:
         """Write the report as JSON; the file is there whole or not at all."""
         part = path.with_name(path.name + ".part")

@@ -1,4 +1,4 @@
-"""One command's part in a run: open or go on with its ledger, run what is left, give the output its name, report."""
+"""One command's part in a run: open its ledger or go on with it, run what is left, name the output, report."""
 
 from __future__ import annotations
 
@@ -67,6 +67,7 @@ def run(
     retry_failed: bool = False,
     restart: bool = False,
     report: str | os.PathLike[str] | None = None,
+    on_report: Callable[[RunReport], None] | None = None,
     quiet: bool = False,
     settings: Settings | None = None,
 ) -> RunReport:
@@ -76,7 +77,7 @@ def run(
     all, once: two runs give equal bytes, and so does a run that was killed and called again, any number of times.
 
     Args:
-        job: a function or `job`, or the name of one: ``"themes"``, ``"my_job.py:count"``, ``"package.module:count"``.
+        job: a function, a `Job`, or a name: ``"themes"``, ``"my_job.py:count"``, ``"package.module:count"``.
         output: a file, a folder (ends in ``/`` or exists; one part per input), or ``"-"`` for stdout.
         crawl: which crawls, as ``-c`` takes them: ``"CC-MAIN-2024-22"``, ``"2020"``, ``"latest"``, ``"latest-3"``.
         kind: the kind of file; else the job's own, ``"warc"`` for most.
@@ -92,6 +93,7 @@ def run(
         retry_failed: try quarantined inputs again.
         restart: drop what was done on this output and begin anew.
         report: a file for the report as JSON.
+        on_report: called with the report when the run is over, also when it ends early.
         quiet: no progress on stderr.
         settings: how to ask for bytes; else the environment's.
 
@@ -116,7 +118,16 @@ def run(
         retry_failed=retry_failed,
         restart=restart,
     )
-    session = Session(reference, loaded, selection, os.fspath(output), format, on_damage, options, settings)
+    session = Session(
+        reference,
+        loaded,
+        selection,
+        output=os.fspath(output),
+        format=format,
+        on_damage=on_damage,
+        options=options,
+        settings=settings,
+    )
     progress = open_progress(quiet=quiet)
     try:
         result = session.run(progress)
@@ -124,6 +135,8 @@ def run(
         progress.close()
     if report is not None:
         result.write(Path(report))
+    if on_report is not None:
+        on_report(result)
     if session.failure is not None:
         raise session.failure
     return result
@@ -154,6 +167,7 @@ class Session:
         reference: JobReference,
         job: Job,
         selection: Selection,
+        *,
         output: str,
         format: str | None,  # noqa: A002 - the option's name everywhere
         on_damage: str,

@@ -1,0 +1,35 @@
+# Two commands for a fresh clone; they need Python 3.10 or newer and nothing else.
+#   make demo    runs the main job on a small fake Common Crawl, offline
+#   make test    runs the tests
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/demo.stamp
+	$(BIN)/cctrawl demo
+
+test: .venv/test.stamp
+	$(BIN)/python -m pytest -n auto -q
+
+lint: .venv/lint.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/bench.stamp
+	$(BIN)/python benchmarks/themes_over_http.py
+	$(BIN)/python benchmarks/start_up.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+.venv/demo.stamp: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/%.stamp: .venv/demo.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	touch $@

@@ -1,0 +1,118 @@
+"""The program: its commands, each loaded only when it is called, and what users see of an error."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from cctrawl import __version__
+from cctrawl.errors import CctrawlError, JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+# name -> (module, one line for --help). The line stands here so that --help loads none of the modules.
+_COMMANDS = {
+    "crawls": ("cctrawl.cli.listing", "List the crawls there are, newest first."),
+    "demo": ("cctrawl.cli.demo", "Run the main job on a small fake Common Crawl; needs no network."),
+    "files": ("cctrawl.cli.listing", "List the files of one kind of a crawl."),
+    "jobs": ("cctrawl.cli.listing", "List the jobs that come with cctrawl."),
+    "run": ("cctrawl.cli.running", "Run a job over the files of a crawl and write its rows."),
+    "try": ("cctrawl.cli.running", "Run a job over one file and show the first rows."),
+}
+_EXIT_INTERRUPTED = 130
+_EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
+
+_HELP = """Ask Common Crawl anything from a laptop, and run your function over all of it.
+
+\b
+  cctrawl demo                                              see the main job work, offline
+  cctrawl run themes -c latest --limit 2 -o themes.csv      a shipped job over two files
+  cctrawl try my_job.py:count page.warc.gz                  your own job, first rows
+  cctrawl run my_job.py:count -c latest -o out/ -f parquet  ... over a whole crawl
+
+Rows go to stdout or the output, everything else to stderr. Exit codes: 0 done, 1 error, 2 usage, 3 nothing
+found, 4 incomplete and resumable, 5 network, 130 interrupted.
+"""
+
+
+class _Commands(click.Group):
+    """A group whose commands live in modules that are loaded when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(_COMMANDS[cmd_name][0])
+        found = getattr(module, f"{cmd_name}_command")
+        assert isinstance(found, click.Command)  # noqa: S101 - the table above is ours
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in sorted(_COMMANDS.items())])
+
+
+@click.group(
+    cls=_Commands,
+    help=_HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)
+@click.version_option(__version__, "--version", message="%(prog)s %(version)s")
+def program() -> None:
+    """Hold the commands."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit with its code.
+
+    Args:
+        arguments: the words behind ``cctrawl``; ``None`` for those of the process.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        code = program.main(arguments, prog_name="cctrawl", standalone_mode=False)
+        sys.stdout.flush()
+    except CctrawlError as error:
+        return _explain(error, verbose=bool({"-v", "--verbose"} & set(arguments)))
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        click.echo("interrupted", err=True)
+        return _EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has enough. Nothing may be written any more, not even by the interpreter at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _EXIT_BROKEN_PIPE
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: CctrawlError, *, verbose: bool) -> int:
+    if isinstance(error, JobError) and error.details:
+        click.echo(error.details.rstrip(), err=True)
+    click.echo(f"error: {error}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
+    if verbose and error.__cause__ is not None:
+        click.echo(f"cause: {type(error.__cause__).__name__}: {error.__cause__}", err=True)
+    return error.exit_code
+
+
+def _interrupt(number: int, frame: FrameType | None) -> Any:  # noqa: ARG001, ANN401 - a signal handler's signature
+    raise KeyboardInterrupt

@@ -1,0 +1,69 @@
+"""The demonstration: the main job over a fake Common Crawl whose server misbehaves, and a look at the result."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from cctrawl.cli.options import quiet_option
+
+_CRAWL = "CC-MAIN-2024-22"
+
+
+@click.command("demo")
+@click.option("-o", "--output", metavar="FILE", help="Keep the rows: themes.csv. [thrown away]")
+@click.option("--keep", metavar="FOLDER", help="Keep the fake Common Crawl, to play with.")
+@quiet_option
+def demo_command(*, output: str | None, keep: str | None, quiet: bool) -> None:
+    """Run the main job on a small fake Common Crawl made on the spot; needs no network.
+
+    It is served on this machine by a server that drops connections and refuses requests, as the real one does at
+    times. The rows are then compared with what the fake pages are known to hold.
+    """
+    with tempfile.TemporaryDirectory(prefix="cctrawl-demo-") as scratch:
+        folder = Path(keep) if keep else Path(scratch) / "crawl"
+        rows = Path(output) if output else Path(scratch) / "themes.csv"
+        _demonstrate(folder, rows, Path(scratch) / "data", quiet=quiet)
+        if keep:
+            click.echo(
+                f"\nThe fake Common Crawl is in {keep}: cctrawl files warc -c latest --base-url {keep}", err=True
+            )
+
+
+def _demonstrate(folder: Path, rows: Path, data_dir: Path, *, quiet: bool) -> None:
+    from cctrawl.runs import run  # noqa: PLC0415 - not needed for --help
+    from cctrawl.settings import Settings  # noqa: PLC0415 - not needed for --help
+    from cctrawl.testing import CutBody, FakeServer, Refuse, build  # noqa: PLC0415 - not needed for --help
+
+    click.echo("1. Building a small Common Crawl: pages in many languages, some of them WordPress.", err=True)
+    fake = build(folder, seed=22, size="medium")
+    paths = fake.files(_CRAWL)
+    click.echo(f"   {len(fake.crawls)} crawls; {_CRAWL} has {len(paths)} WARC files.", err=True)
+    click.echo("2. Serving it on this machine: connections break, requests are refused.", err=True)
+    faults = [
+        CutBody(path="*/warc/*", after_bytes=20_000, times=2),
+        Refuse(path="*/warc/*0.warc.gz", status=503, retry_after=1, times=1),
+    ]
+    with FakeServer(folder, faults=faults) as server:
+        click.echo(f"3. cctrawl run themes -c {_CRAWL} -o {rows.name} --base-url {server.url}", err=True)
+        settings = Settings.resolve(base_url=server.url, data_dir=data_dir)
+        report = run("themes", crawl=_CRAWL, output=rows, restart=True, quiet=quiet, settings=settings)
+    click.echo("   " + report.summary().replace("\n", "\n   "), err=True)
+    _show(rows, fake.expected_themes(paths))
+
+
+def _show(rows: Path, expected: list[tuple[str, str]]) -> None:
+    with rows.open(newline="", encoding="utf-8") as file:
+        found = [(row["domain"], row["theme"]) for row in csv.DictReader(file)]
+    themes = Counter(theme for _, theme in found)
+    click.echo("4. What the rows say, the most frequent themes:", err=True)
+    for theme, pages in themes.most_common(5):
+        click.echo(f"{pages:6}  {theme}")
+    if found != expected:
+        raise click.ClickException(f"{len(found)} rows, but the pages hold {len(expected)}: this is a defect")
+    click.echo(f"   All {len(expected):,} rows the pages hold are there, once each, in order.", err=True)
+    click.echo("   The real thing: cctrawl run themes -c latest --limit 2 -o themes.csv", err=True)

@@ -1,0 +1,99 @@
+"""The commands that list: crawls, files, jobs."""
+
+from __future__ import annotations
+
+import click
+
+from cctrawl.cli.options import network_options
+from cctrawl.settings import Settings
+
+_FORMATS = ("table", "jsonl", "csv", "parquet")
+_output_option = click.option("-o", "--output", default="-", metavar="FILE", help="Write to a file. [stdout]")
+
+
+def _format_option(*more: str) -> object:
+    return click.option(
+        "-f",
+        "--format",
+        type=click.Choice([*_FORMATS, *more]),
+        help="[table on a terminal, jsonl in a pipe, else by the file's ending]",
+    )
+
+
+def _format(given: str | None, output: str) -> str | None:
+    if given is not None or output == "-":
+        return given
+    from cctrawl.output import format_of  # noqa: PLC0415 - the command's own imports stay out of --help
+
+    return format_of(output)
+
+
+@click.command("crawls")
+@_format_option()  # type: ignore[operator]  # click's own decorator
+@_output_option
+@network_options
+def crawls_command(settings: Settings, format: str | None, output: str) -> None:  # noqa: A002 - the option's name
+    r"""List the crawls there are, newest first.
+
+    \b
+    cctrawl crawls
+    cctrawl crawls -f csv -o crawls.csv
+    """
+    from cctrawl.listings import crawls  # noqa: PLC0415 - not needed for --help
+    from cctrawl.output import Column, write_listing  # noqa: PLC0415 - not needed for --help
+
+    rows = [(crawl.id, crawl.name, crawl.start, crawl.end) for crawl in crawls(settings=settings)]
+    columns = [Column("crawl"), Column("name"), Column("from"), Column("to")]
+    write_listing(rows, columns, format=_format(format, output), output=output)
+
+
+@click.command("files")
+@click.argument("kind")
+@click.option(
+    "-c", "--crawl", required=True, metavar="CRAWL", help="An id, a year, latest, latest-N, all, or a list."
+)
+@click.option("--subset", metavar="NAME", help="For cc-index-table: warc, robotstxt or crawldiagnostics. [all]")
+@click.option("--urls", is_flag=True, help="Whole URLs instead of paths.")
+@_format_option("paths")  # type: ignore[operator]  # click's own decorator
+@_output_option
+@network_options
+def files_command(
+    *,
+    settings: Settings,
+    kind: str,
+    crawl: str,
+    subset: str | None,
+    urls: bool,
+    format: str | None,  # noqa: A002 - the option's name
+    output: str,
+) -> None:
+    r"""List the files of one KIND of a crawl, in the order of Common Crawl's own list.
+
+    KIND is warc, wat, wet, robotstxt, non200responses, cc-index, cc-index-table or segment. `-f paths` prints bare
+    lines, for other tools.
+
+    \b
+    cctrawl files warc -c CC-MAIN-2023-50 | head
+    cctrawl files wet -c latest -f paths | shuf -n 20 | cctrawl run my_job.py:count --files - -o some.csv
+    cctrawl files cc-index-table -c CC-MAIN-2020-24 --subset warc --urls
+    """
+    from cctrawl.listings import files  # noqa: PLC0415 - not needed for --help
+    from cctrawl.output import Column, write_listing  # noqa: PLC0415 - not needed for --help
+
+    prefix = settings.base_url if urls else ""
+    rows = ((prefix + path,) for path in files(kind, crawl, subset=subset, settings=settings))
+    column = Column("url" if urls else "path")
+    write_listing(rows, [column], format=_format(format, output), output=output)
+
+
+@click.command("jobs")
+@_format_option()  # type: ignore[operator]  # click's own decorator
+@_output_option
+def jobs_command(format: str | None, output: str) -> None:  # noqa: A002 - the option's name
+    """List the jobs that come with cctrawl; your own is `my_job.py:function`."""
+    from cctrawl.output import Column, write_listing  # noqa: PLC0415 - not needed for --help
+    from cctrawl.runs.jobs import shipped_jobs  # noqa: PLC0415 - not needed for --help
+
+    rows = [(name, ", ".join(job.columns or ()), job.kind, job.summary) for name, job in shipped_jobs().items()]
+    columns = [Column("job"), Column("columns"), Column("kind"), Column("what it yields")]
+    write_listing(rows, columns, format=_format(format, output), output=output)

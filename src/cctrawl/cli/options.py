@@ -1,0 +1,86 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import click
+
+from cctrawl.settings import Settings
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_NETWORK = (
+    click.option("--base-url", metavar="URL|FOLDER", help="Root of the tree that data.commoncrawl.org serves."),
+    click.option("--data-dir", metavar="FOLDER", help="Where cached lists and the shared rate budget are kept."),
+    click.option("--contact", metavar="TEXT", help="How to reach you; goes into the user agent."),
+    click.option("--rate", metavar="N", help="Requests per second, 0 for no limit. [Common Crawl: 10, else none]"),
+    click.option("--burst", metavar="N", help="Requests at once before the rate binds. [Common Crawl: 300]"),
+    click.option("--tries", metavar="N", help="Tries per file or request that fails intermittently. [3]"),
+    click.option(
+        "--request-timeout", metavar="TIME", help="A connection without a byte for so long is dead. [60s]"
+    ),
+    click.option("--block-pause", metavar="TIME", help="Pause when the server blocks us; doubles. [60s]"),
+    click.option("--patience", metavar="TIME", help="Time waited on blocks in total before giving up. [30m]"),
+    click.option("--refresh", is_flag=True, default=None, help="Ask for lists anew although they are cached."),
+)
+_NETWORK_NAMES = tuple(field.name for field in fields(Settings))
+
+
+def network_options(function: Function) -> Function:
+    """Add the options on how to ask for bytes; the command gets them as one argument, ``settings``."""
+
+    @functools.wraps(function)
+    def wrapped(**options: Any) -> Any:  # noqa: ANN401 - click hands over whatever its options hold
+        given = {name: options.pop(name) for name in _NETWORK_NAMES}
+        return function(settings=Settings.resolve(**given), **options)
+
+    for option in reversed(_NETWORK):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]  # the same command, as click sees it
+
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr; warnings and errors stay.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more: also what lies behind an error.")
+
+
+class Share(click.ParamType):
+    """A share between 0 and 1: ``0.05`` or ``5%``."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """Return the share as a fraction."""
+        text = str(value).strip()
+        try:
+            return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        except ValueError:
+            self.fail(f"{text!r} is no share; write 0.05 or 5%", param, ctx)
+
+
+class ManyValues(click.Command):
+    """A command whose ``--files`` takes all values up to the next option, as shells expand ``*.warc.gz``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat the option's name before each of its values, which is what click understands."""
+        return super().parse_args(ctx, spread_values(args, "--files"))
+
+
+def spread_values(words: list[str], option: str) -> list[str]:
+    """Return the words with the option's name before each value that follows it, up to the next option.
+
+    A lone ``-`` is a value, ``--`` ends the values.
+    """
+    spread: list[str] = []
+    taking = False
+    for word in words:
+        if word == option:
+            taking = True
+            continue
+        if word.startswith("-") and word != "-":
+            taking = False
+        spread += [option, word] if taking else [word]
+    return spread

@@ -1,0 +1,114 @@
+"""The commands that run a job: run and try."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cctrawl.cli.options import ManyValues, Share, network_options, quiet_option, verbose_option
+from cctrawl.settings import Settings
+
+if TYPE_CHECKING:
+    from cctrawl.runs import RunReport
+
+
+@click.command("run", cls=ManyValues)
+@click.argument("job")
+@click.option("-c", "--crawl", metavar="CRAWL", help="An id, a year, latest, latest-N, all, or a comma list.")
+@click.option("--kind", metavar="KIND", help="warc, wat, wet, robotstxt or non200responses. [the job's own]")
+@click.option("--limit", type=int, metavar="N", help="The first N files only.")
+@click.option(
+    "--sample", type=Share(), metavar="SHARE", help="A share of the files, by a hash of the path: 0.01, 1%."
+)
+@click.option(
+    "--files", multiple=True, metavar="FILE…", help="Files, URLs or listed paths instead; - reads a list."
+)
+@click.option("-o", "--output", required=True, metavar="OUT", help="A file, a folder (ends in /), or - for stdout.")
+@click.option("-f", "--format", metavar="FORMAT", help="csv, jsonl or parquet. [by the ending; folder: parquet]")
+@click.option("--workers", type=int, metavar="N", help="Worker processes. [one per core]")
+@click.option("--timeout", default="30m", metavar="TIME", help="End a worker without a further record for so long.")
+@click.option("--max-memory", default="0", metavar="SIZE", help="End a worker that holds more; 0 for no limit.")
+@click.option("--on-damage", default="skip", metavar="skip|raise", help="Skip damaged records, or fail their file.")
+@click.option("--max-failures", type=Share(), default="5%", metavar="SHARE", help="Stop if more of 200 files fail.")
+@click.option("--retry-failed", is_flag=True, help="Try quarantined files again.")
+@click.option("--restart", is_flag=True, help="Drop what was done on this output and begin anew.")
+@click.option("--report", metavar="FILE", help="Write a report as JSON.")
+@quiet_option
+@verbose_option
+@network_options
+@click.pass_context
+def run_command(context: click.Context, files: tuple[str, ...], verbose: bool, **options: Any) -> None:  # noqa: ANN401, ARG001, FBT001 - click calls it by name; `cli.app` reads --verbose
+    r"""Run JOB over the files of a crawl and write its rows.
+
+    JOB is a shipped job (see `cctrawl jobs`), `my_job.py:function` or `package.module:function`. The function takes
+    an iterator of records and yields rows. The same command goes on where it stopped, whatever it died of.
+
+    \b
+    cctrawl run themes -c CC-MAIN-2016-07 --limit 4 -o themes.csv
+    cctrawl run my_job.py:count -c latest --kind wat --sample 0.1% -o out/ -f parquet
+    cctrawl run themes --files local.warc.gz more/*.warc.gz -o - -f jsonl
+    cctrawl files warc -c latest | shuf -n 20 | cctrawl run themes --files - -o some.csv
+    """
+    from cctrawl.runs import run  # noqa: PLC0415 - not needed for --help
+    from cctrawl.runs.inputs import read_list  # noqa: PLC0415 - not needed for --help
+
+    if files == ("-",):
+        options["files"] = read_list(sys.stdin)
+    elif files:
+        options["files"] = list(files)
+    report = run(options.pop("job"), on_report=_tell, **options)
+    if report.exit_code:
+        context.exit(report.exit_code)
+
+
+def _tell(report: RunReport) -> None:
+    click.echo(report.summary(), err=True)
+    if report.state == "incomplete":
+        click.echo("hint: the same command with --retry-failed tries the failed files again", err=True)
+    elif report.state == "interrupted" and report.output != "-":
+        click.echo("hint: everything done so far is kept: the same command goes on", err=True)
+
+
+@click.command("try")
+@click.argument("job")
+@click.argument("file")
+@click.option("-n", "rows", type=int, default=20, show_default=True, metavar="N", help="So many rows.")
+@click.option("-f", "--format", metavar="FORMAT", help="table, csv or jsonl. [table on a terminal, else jsonl]")
+@click.option("--on-damage", default="skip", metavar="skip|raise", help="Skip damaged records, or stop.")
+@verbose_option
+@network_options
+def try_command(
+    *,
+    settings: Settings,
+    job: str,
+    file: str,
+    rows: int,
+    format: str | None,  # noqa: A002 - the option's name
+    on_damage: str,
+    verbose: bool,  # noqa: ARG001 - click calls it by name; `cli.app` reads it
+) -> None:
+    r"""Run JOB over one FILE (a path, a URL or a listed path) and show the first rows. Nothing is kept.
+
+    \b
+    cctrawl try themes local.warc.gz
+    cctrawl try my_job.py:count https://data.commoncrawl.org/crawl-data/….warc.gz -n 5
+    """
+    from cctrawl.output import Column, write_listing  # noqa: PLC0415 - not needed for --help
+    from cctrawl.runs.trial import Trial  # noqa: PLC0415 - not needed for --help
+
+    with Trial(job, file, on_damage=on_damage, settings=settings) as trial:
+        shown: Iterator[tuple[Any, ...]] = islice(trial.rows(), rows)
+        first = next(shown, None)
+        if first is not None:
+            columns = [Column(name) for name in trial.columns]
+            write_listing(_with_first(first, shown), columns, format=format)
+        click.echo(trial.summary(), err=True)
+
+
+def _with_first(first: tuple[Any, ...], rest: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    yield first
+    yield from rest

@@ -1,0 +1,60 @@
+"""Listings: the same rows in every format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from cctrawl.output import Column, write_listing
+
+COLUMNS = [Column("crawl"), Column("files", right=True)]
+ROWS = [("CC-MAIN-2024-22", 3), ("CC-MAIN-2023-50", None)]
+
+
+@pytest.mark.parametrize(
+    ("format", "expected"),
+    [
+        ("csv", "crawl,files\nCC-MAIN-2024-22,3\nCC-MAIN-2023-50,\n"),
+        ("jsonl", '{"crawl": "CC-MAIN-2024-22", "files": 3}\n{"crawl": "CC-MAIN-2023-50", "files": null}\n'),
+        ("paths", "CC-MAIN-2024-22\nCC-MAIN-2023-50\n"),
+        ("table", "crawl            files\nCC-MAIN-2024-22      3\nCC-MAIN-2023-50       \n"),
+    ],
+)
+def test_formats_on_stdout(capsys: pytest.CaptureFixture[str], format: str, expected: str) -> None:  # noqa: A002 - the option's name
+    """Every text format prints all rows, and nothing else, on stdout."""
+    assert write_listing(ROWS, COLUMNS, format=format) == 2
+    assert capsys.readouterr().out == expected
+
+
+def test_a_pipe_gets_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a format, what is no terminal gets JSON lines."""
+    write_listing(ROWS[:1], COLUMNS)
+    assert json.loads(capsys.readouterr().out) == {"crawl": "CC-MAIN-2024-22", "files": 3}
+
+
+def test_long_values_are_not_folded_off_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A table in a file has one line a row, however long."""
+    write_listing([("x" * 500, 1)], COLUMNS, format="table")
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A listing that fails half way leaves neither the file nor a part of it."""
+
+    def rows() -> object:
+        yield ROWS[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_listing(rows(), COLUMNS, format="csv", output=str(tmp_path / "x.csv"))  # type: ignore[arg-type]  # breaks off
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parquet_needs_a_file(tmp_path: Path) -> None:
+    """Parquet listings hold the same values with their types."""
+    file = tmp_path / "x.parquet"
+    assert write_listing(ROWS, COLUMNS, format="parquet", output=str(file)) == 2
+    assert pq.read_table(file).to_pylist()[0] == {"crawl": "CC-MAIN-2024-22", "files": 3}

@@ -1,0 +1,71 @@
+"""Progress: what a log gets, and how numbers are said."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from cctrawl import progress
+from cctrawl.progress import Snapshot, format_bytes, format_duration, open_progress
+
+
+def snapshot(**given: int) -> Snapshot:
+    """Return a snapshot of zeros but for what is given."""
+    zeros = dict.fromkeys(
+        ("total", "done", "failed", "source_bytes", "records", "rows", "retries", "refusals", "damaged"), 0
+    )
+    return Snapshot(**{**zeros, **given}, finished=float(given.get("done", 0)))  # type: ignore[arg-type]  # all ints
+
+
+def test_a_log_gets_a_line_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often numbers come, a log gets one line per interval, with totals, rates and the time left."""
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    log = io.StringIO()
+    shown = open_progress(stream=log)
+    for second in range(181):
+        clock[0] = float(second)
+        shown.update(snapshot(total=10, done=second // 30, source_bytes=second * 2_000_000, records=second * 100))
+    lines = log.getvalue().splitlines()
+    assert len(lines) == 3
+    assert lines[-1].startswith("6/10 files · ")
+    assert "ETA 2 min" in lines[-1]
+
+
+def test_quiet_keeps_what_must_be_said() -> None:
+    """With quiet no numbers are shown, but notes are."""
+    log = io.StringIO()
+    shown = open_progress(quiet=True, stream=log)
+    shown.update(snapshot(total=1))
+    shown.note("failed: x")
+    shown.close()
+    assert log.getvalue() == "failed: x\n"
+
+
+def test_trouble_is_in_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failures, retries, refusals and damage appear as soon as there are any."""
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    log = io.StringIO()
+    shown = open_progress(stream=log)
+    clock[0] = 61.0
+    shown.update(snapshot(total=9, failed=1, retries=2, refusals=3, damaged=4))
+    assert "1 failed · 2 retries · 3 refusals · 4 damaged" in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(8, "8 s"), (200, "3 min 20 s"), (18120, "5 h 02 min"), (273600, "3 d 4 h"), (59.6, "1 min 00 s")],
+)
+def test_durations_for_people(seconds: float, text: str) -> None:
+    """Durations have the two units that matter."""
+    assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 B"), (999, "999 B"), (1_234_000, "1.2 MB"), (7.2e13, "72.0 TB")]
+)
+def test_sizes_for_people(number: float, text: str) -> None:
+    """Sizes are in powers of ten."""
+    assert format_bytes(number) == text
