@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 _LANGUAGES = {language.code: language for language in LANGUAGES}
 _ROBOTS = "checked via crawler-commons 1.5-SNAPSHOT (https://github.com/crawler-commons/crawler-commons)"
-_OPERATOR = "Common Crawl Admin (info@commoncrawl.org)"
+# Which lines of the WARC file's own warcinfo come back in those of its WAT and WET.
+_WAT_ABOUT = ("hostname", "format", "conformsTo")
+_WET_ABOUT = ("robots", "isPartOf", "operator", "description", "publisher")
 
 
 @dataclass(frozen=True)
@@ -174,34 +176,29 @@ class ArchiveWriter:
 
     def _write_warcinfo(self) -> None:
         place = self._place
-        about: Fields = [
-            ("isPartOf", place.crawl),
-            ("publisher", "Common Crawl"),
-            ("description", f"Wide crawl of the web for {place.start:%B %Y}"),
-            ("operator", _OPERATOR),
-            ("hostname", "ip-10-67-67-211"),
-            ("software", "Apache Nutch 1.19 (modified, https://github.com/commoncrawl/nutch/)"),
-            ("robots", _ROBOTS),
-            ("format", "WARC File Format 1.1"),
-            ("conformsTo", "https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"),
-        ]
-        block = "".join(f"{key}: {value}\r\n" for key, value in about).encode()
+        about = {
+            "isPartOf": place.crawl,
+            "publisher": "Common Crawl",
+            "description": f"Wide crawl of the web for {place.start:%B %Y}",
+            "operator": "Common Crawl Admin (info@commoncrawl.org)",
+            "hostname": "ip-10-67-67-211",
+            "software": "Apache Nutch 1.19 (modified, https://github.com/commoncrawl/nutch/)",
+            "robots": _ROBOTS,
+            "format": "WARC File Format 1.1",
+            "conformsTo": "https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
+        }
+        block = "".join(f"{key}: {value}\r\n" for key, value in about.items()).encode()
         fields = [("WARC-Type", "warcinfo"), ("WARC-Date", f"{place.start:%Y-%m-%dT%H:%M:%SZ}")]
         fields += [("WARC-Record-ID", self._warcinfo_id), ("Content-Length", str(len(block)))]
         fields += [("Content-Type", "application/warc-fields"), ("WARC-Filename", place.name)]
-        fields += [("WARC-Block-Digest", sha1_digest(block))]
-        self._write_derived_warcinfo(about)
+        self._write_derived_warcinfo("wat", self._wat, [(key, about[key]) for key in _WAT_ABOUT])
+        self._write_derived_warcinfo("wet", self._wet, [(key, about[key]) for key in _WET_ABOUT])
         self._record(fields, block)
 
-    def _write_derived_warcinfo(self, about: Fields) -> None:
-        date = self._place.start + timedelta(days=12)
-        for kind, writer in (("wat", self._wat), ("wet", self._wet)):
-            if writer is not None:
-                lines = (
-                    [about[6], about[0], about[3], about[2], about[1]] if kind == "wet" else about[4:5] + about[7:]
-                )
-                name = self._place.sibling(kind).rpartition("/")[2]
-                write_derived_warcinfo(writer, name, self._new_id(), date, lines)
+    def _write_derived_warcinfo(self, kind: str, writer: WarcWriter | None, about: Fields) -> None:
+        if writer is not None:
+            name = self._place.sibling(kind).rpartition("/")[2]
+            write_derived_warcinfo(writer, name, self._new_id(), self._place.start + timedelta(days=12), about)
 
     def _new_id(self) -> str:
         return f"<urn:uuid:{uuid.UUID(int=self._rng.getrandbits(128), version=4)}>"
@@ -231,8 +228,7 @@ def _request(answer: Answer, common: Fields) -> tuple[Fields, bytes]:
         f"Host: {parts.netloc}\r\n"
         "Connection: Keep-Alive\r\n\r\n"
     ).encode()
-    digests = [("WARC-Payload-Digest", sha1_digest(b"")), ("WARC-Block-Digest", sha1_digest(block))]
-    return _filled(common, block, digests), block
+    return _filled(common, block, []), block
 
 
 def _response(answer: Answer, common: Fields, request_id: str) -> tuple[Fields, bytes]:
@@ -256,9 +252,8 @@ def _metadata(answer: Answer, common: Fields, response_id: str, milliseconds: in
     if answer.languages:
         lines.append("languages-cld2: " + _detected_languages(answer))
     block = "\r\n".join([*lines, "", ""]).encode()
-    digest = sha1_digest(block)
     common = [*common[:6], ("WARC-Concurrent-To", response_id), *common[6:]]
-    return _filled(common, block, [("WARC-Payload-Digest", digest), ("WARC-Block-Digest", digest)]), block
+    return _filled(common, block, []), block
 
 
 def _detected_languages(answer: Answer) -> str:

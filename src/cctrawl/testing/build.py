@@ -96,7 +96,7 @@ class FakeCrawls:
             )
         return found
 
-    def expected_themes(self, paths: Iterable[str]) -> list[tuple[str, str]]:
+    def expected_themes(self, paths: Iterable[str | os.PathLike[str]]) -> list[tuple[str, str]]:
         """Return the rows (domain, theme) that the ``themes`` job must give for these WARC files, in order.
 
         Paths are listed paths, or anything that ends in one (a file on disk, a URL).

@@ -32,7 +32,6 @@ def write_derived_warcinfo(writer: WarcWriter, name: str, record_id: str, date: 
         ("WARC-Record-ID", record_id),
         ("Content-Type", "application/warc-fields"),
         ("Content-Length", str(len(block))),
-        ("WARC-Block-Digest", sha1_digest(block)),
     ]
     writer.write_fields(fields, block)
 
@@ -68,7 +67,6 @@ def write_wat_record(
     }
     document = {"Container": container, "Envelope": envelope}
     data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    digest = sha1_digest(data)
     out: Fields = [
         ("WARC-Type", "metadata"),
         ("WARC-Target-URI", header.get("WARC-Target-URI", warc_name)),
@@ -77,8 +75,6 @@ def write_wat_record(
         ("WARC-Refers-To", header["WARC-Record-ID"]),
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(data))),
-        ("WARC-Payload-Digest", digest),
-        ("WARC-Block-Digest", digest),
     ]
     writer.write_fields(out, data)
 
@@ -125,17 +121,15 @@ def _http_metadata(block: bytes, message: str) -> dict[str, Any]:
 def write_wet_record(writer: WarcWriter, record_id: str, refers_to: str, date: str, answer: Answer) -> None:
     """Write the text of a page, one line per block of text."""
     text = "".join(line + "\n" for line in answer.lines).encode()
-    digest = sha1_digest(text)
     fields: Fields = [
         ("WARC-Type", "conversion"),
         ("WARC-Target-URI", answer.url),
         ("WARC-Date", date),
         ("WARC-Record-ID", record_id),
         ("WARC-Refers-To", refers_to),
-        ("WARC-Block-Digest", digest),
+        ("WARC-Block-Digest", sha1_digest(text)),
         ("WARC-Identified-Content-Language", ",".join(answer.languages)),
         ("Content-Type", "text/plain"),
         ("Content-Length", str(len(text))),
-        ("WARC-Payload-Digest", digest),
     ]
     writer.write_fields(fields, text)

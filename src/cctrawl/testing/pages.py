@@ -31,10 +31,11 @@ def make_page(rng: random.Random, site: Site, page_bytes: int, root_chance: floa
     declared = _declaration(rng, charset)
     second = rng.choice(LANGUAGES) if charset == "utf-8" and rng.random() < 0.15 else site.language
     languages = tuple(dict.fromkeys((site.language.code, second.code)))
+    sentences = tuple(dict.fromkeys((*site.language.sentences, *second.sentences)))
     title = f"{rng.choice(site.language.sentences)} {rng.randrange(10**6)}"
     fragments = _head(site, title, charset if declared in ("meta", "both") else "")
     fragments += theme_fragments(rng, site, charset)
-    fragments += _body(rng, second.sentences, int(page_bytes * rng.choice((0.3, 0.6, 1, 1, 1.5, 3))))
+    fragments += _body(rng, sentences, int(page_bytes * rng.choice((0.3, 0.6, 1, 1, 1.5, 3))))
     truncated = rng.choice(("length", "time", "disconnect")) if rng.random() < 0.06 else ""
     if truncated:
         # A cut in the middle of a theme's name: no slash follows, so it is no theme.

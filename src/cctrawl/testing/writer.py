@@ -107,7 +107,7 @@ class WarcWriter:
         self._position += len(stored)
         return Member(offset, len(stored), header_length, len(record), zlib.crc32(record))
 
-    def write(  # noqa: PLR0913 - a record's parts, most of them optional
+    def write(
         self,
         record_type: str,
         block: bytes,
@@ -136,7 +136,7 @@ class WarcWriter:
         fields += [("WARC-Block-Digest", sha1_digest(block)), *headers]
         return self.write_fields(fields, block)
 
-    def write_response(  # noqa: PLR0913 - an answer's parts, most of them optional
+    def write_response(
         self,
         url: str,
         payload: bytes,
