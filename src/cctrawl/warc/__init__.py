@@ -1,0 +1,16 @@
+"""A stream in, records out: WARC, WAT and WET, gzipped or plain, with damage never silent.
+
+What happens inside, in the order to read it: ``reader`` opens a source and looks at its first bytes (``formats``).
+A ``window`` moves over the compressed bytes. ``members`` takes gzip members whole, the fast path;
+``streaming`` reads everything unusual piece by piece, and finds the way back after ``damage``. ``framing``
+cuts inflated bytes into records. ``heads`` and ``records`` are what users hold; ``payload`` undoes HTTP's encodings, ``charsets`` makes text.
+"""
+
+from __future__ import annotations
+
+from cctrawl.warc.damage import Damage
+from cctrawl.warc.heads import Headers, RecordHead
+from cctrawl.warc.reader import MAX_RECORD_BYTES, RecordReader, read_records
+from cctrawl.warc.records import Record
+
+__all__ = ["MAX_RECORD_BYTES", "Damage", "Headers", "Record", "RecordHead", "RecordReader", "read_records"]

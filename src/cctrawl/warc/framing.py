@@ -1,0 +1,216 @@
+"""Where records begin and end in a stream of inflated (or plain) bytes. Pure: bytes in, frames and junk out.
+
+The length a record declares is believed only if its end is where a record's end can be: before a blank line, or
+right before the next record. Otherwise the record is junk, and the next one is looked for *inside* it, so that a
+wrong Content-Length costs one record and not its neighbours.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from cctrawl.warc.heads import BLANK_LINE, MAX_HEAD_BYTES, content_length
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VERSION = b"WARC/"
+FULL_GAP = 4
+
+_VERSION_LINE = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?\n")
+_LONGEST_VERSION_LINE = 32
+_LINE_ENDS = re.compile(rb"[\r\n]*")
+
+
+class Frame(NamedTuple):
+    """One whole record.
+
+    Attributes:
+        raw: the record from its version line to the end of its block.
+        head_stop: where the head ends in ``raw`` (its last line end excluded).
+        block_start: where the block begins in ``raw``; it ends with it.
+        position: where the record begins in the stream.
+        length: bytes in the stream, the blank line behind the block included.
+        gap: ``FULL_GAP``, or how many line-end bytes stand behind the block where a blank line should.
+    """
+
+    raw: bytes
+    head_stop: int
+    block_start: int
+    position: int
+    length: int
+    gap: int
+
+
+class Junk(NamedTuple):
+    """The stream is no sound record from ``position`` to the next frame."""
+
+    reason: str
+    position: int
+
+
+class _NeedMoreError(Exception):
+    """The buffer ends before the record does."""
+
+    def __init__(self, missing_bytes: int = 1) -> None:
+        self.missing_bytes = missing_bytes
+
+
+class _NotARecordError(Exception):
+    def __init__(self, reason: str, resume: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.resume = resume  # where in the buffer the next record is looked for
+
+
+class Framer:
+    """Cuts a stream of bytes into records; holds at most one record and what was fed last.
+
+    Args:
+        max_record_bytes: a record that declares a longer block is junk.
+    """
+
+    def __init__(self, max_record_bytes: int) -> None:
+        self._max_record_bytes = max_record_bytes
+        self._buf = b""
+        self._at = 0  # in _buf: where the next record begins, or is looked for
+        self._base = 0  # position of _buf[0] in the stream
+        self._fed: list[bytes] = []
+        self._fed_bytes = 0
+        self._missing_bytes = 0
+        self._searching = False
+        self.recognized = False  # whether anything so far looked like WARC
+
+    @property
+    def position(self) -> int:
+        """Where in the stream the next record begins, or is looked for."""
+        return self._base + self._at
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing but line ends is held: the stream stands between two records."""
+        return not (self._searching or self._fed) and not self._buf[self._at :].strip(b"\r\n")
+
+    def feed(self, data: bytes) -> Iterator[Frame | Junk]:
+        """Take more of the stream; yield what is complete, in order."""
+        self._fed.append(data)
+        self._fed_bytes += len(data)
+        if self._fed_bytes >= self._missing_bytes:
+            yield from self._cut(final=False)
+
+    def finish(self) -> Iterator[Frame | Junk]:
+        """Take the stream as interrupted here: yield what can still be had; nothing is held afterwards."""
+        yield from self._cut(final=True)
+        self._drop()
+
+    def lose(self) -> None:
+        """Forget what is held and look for a record in what is fed next."""
+        self._gather()
+        self._drop()
+        self._searching = True
+
+    def _drop(self) -> None:
+        self._base += len(self._buf)
+        self._buf = b""
+        self._at = 0
+        self._missing_bytes = 0
+
+    def _gather(self) -> None:
+        if self._fed:
+            kept = self._buf[self._at :]
+            self._base += self._at
+            self._at = 0
+            self._buf = b"".join((kept, *self._fed)) if kept or len(self._fed) > 1 else self._fed[0]
+            self._fed.clear()
+            self._fed_bytes = 0
+
+    def _cut(self, *, final: bool) -> Iterator[Frame | Junk]:
+        self._gather()
+        while True:
+            try:
+                if self._searching:
+                    self._search(final=final)
+                frame = self._next_frame(final=final)
+            except _NeedMoreError as need:
+                self._missing_bytes = need.missing_bytes
+                return
+            except _NotARecordError as not_a_record:
+                yield Junk(not_a_record.reason, self.position)
+                self._at = not_a_record.resume
+                self._searching = True
+                continue
+            yield frame
+
+    def _search(self, *, final: bool) -> None:
+        """Go to the next version line; it need not stand at the start of a line: what precedes it is broken."""
+        match = _VERSION_LINE.search(self._buf, self._at)
+        if match is None:
+            self._at = max(self._at, len(self._buf) - (0 if final else _LONGEST_VERSION_LINE))
+            raise _NeedMoreError
+        self._at = match.start()
+        self._searching = False
+
+    def _next_frame(self, *, final: bool) -> Frame:
+        buf = self._buf
+        start = _line_ends_stop(buf, self._at)
+        self._at = start
+        if len(buf) - start < len(VERSION) and (not final or start == len(buf)):
+            raise _NeedMoreError(len(VERSION) - (len(buf) - start))
+        if not buf.startswith(VERSION, start):
+            raise _NotARecordError(f"no WARC record ({buf[start : start + 16]!r})", start)
+        head_stop, block_start = self._head(start, final=final)
+        if _VERSION_LINE.match(buf, start) is None:
+            raise _NotARecordError(f"no WARC version ({buf[start : start + 16]!r})", start + len(VERSION))
+        self.recognized = True
+        length = content_length(buf, start, head_stop)
+        if length is None:
+            raise _NotARecordError("a record without a sound Content-Length", start + len(VERSION))
+        if length > self._max_record_bytes:
+            raise _NotARecordError(
+                f"a record that declares {length} bytes, more than {self._max_record_bytes}", block_start
+            )
+        stop = block_start + length
+        if stop > len(buf):
+            if not final:
+                raise _NeedMoreError(stop + FULL_GAP - len(buf))
+            raise _NotARecordError(
+                f"a record cut short ({len(buf) - block_start} of {length} bytes)", start + len(VERSION)
+            )
+        gap, end = self._gap(stop, block_start, length, final=final)
+        raw = buf[start:stop]
+        position = self._base + start
+        self._at = end
+        return Frame(raw, head_stop - start, block_start - start, position, end - start, gap)
+
+    def _head(self, start: int, *, final: bool) -> tuple[int, int]:
+        """Return where the head that begins at ``start`` ends, and where its block begins."""
+        match = BLANK_LINE.search(self._buf, start, start + MAX_HEAD_BYTES)
+        if match is not None:
+            return match.span()
+        held = len(self._buf) - start
+        if held >= MAX_HEAD_BYTES:
+            raise _NotARecordError(f"a WARC head of more than {MAX_HEAD_BYTES} bytes", start + len(VERSION))
+        if final:
+            raise _NotARecordError("a WARC head cut short", start + len(VERSION))
+        raise _NeedMoreError(held // 4 + 1)  # in growing steps: the head is searched from its start each time
+
+    def _gap(self, stop: int, block_start: int, length: int, *, final: bool) -> tuple[int, int]:
+        """Return the size of the gap behind a block that ends at ``stop``, and where the record ends."""
+        buf = self._buf
+        if buf.startswith(b"\r\n\r\n", stop):
+            return FULL_GAP, stop + 4
+        if buf.startswith(b"\n\n", stop):
+            return FULL_GAP, stop + 2
+        following = _line_ends_stop(buf, stop)
+        rest = buf[following : following + len(VERSION)]
+        if not final and len(rest) < len(VERSION) and VERSION.startswith(rest):
+            raise _NeedMoreError
+        if rest and rest != VERSION:
+            raise _NotARecordError(f"a record whose Content-Length ({length}) does not fit", block_start)
+        return min(following - stop, FULL_GAP - 1), following
+
+
+def _line_ends_stop(buf: bytes, start: int) -> int:
+    match = _LINE_ENDS.match(buf, start)
+    return start if match is None else match.end()

@@ -1,0 +1,207 @@
+"""The fast path: gzip members inflated whole by libdeflate, taken only if everything about them fits.
+
+A member is believed to end where the next gzip header is seen. That is checked, not hoped: the stretch must inflate
+to the length and CRC-32 that stand in its last eight bytes, and hold whole records. Whatever does not fit at once
+(damage, a header seen inside the data, records across members, members too big to hold) is left to ``streaming``.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+from deflate import DeflateError, crc32, deflate_decompress
+
+from cctrawl.warc.framing import Frame, Framer
+from cctrawl.warc.heads import RecordHead, content_length
+from cctrawl.warc.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from cctrawl.warc.window import Window
+
+    Want = Callable[[RecordHead], bool]
+
+WHOLE_MEMBER_BYTES = 8 << 20  # a longer member is streamed; Common Crawl cuts payloads at 5 MiB
+GZIP_HEADER = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]", re.DOTALL)
+
+_MAGIC = b"\x1f\x8b\x08"
+_MAX_RATIO = 1032  # deflate cannot do better: a declared size beyond it is a lie
+_HEADER_BYTES = 10
+_TRAILER = struct.Struct("<II")  # CRC-32 and length of the inflated bytes
+_SMALLEST_MEMBER_BYTES = 18
+_TAIL_BYTES = 20
+_PEEK_FROM_BYTES = 6144  # a smaller member is inflated faster than it is peeked at
+_PEEK_BYTES = 1024
+_PEEKED_BYTES = 4096
+_USUAL_VERSIONS = (b"WARC/1.0\r\n", b"WARC/1.1\r\n")
+
+
+class Members:
+    """Records of a gzipped source, for as long as its members are as they should be.
+
+    Args:
+        window: the compressed source.
+        want: asked with each record's head before its body is inflated; None takes all.
+        filename: for the records.
+        max_record_bytes: a member that inflates to more is left to ``streaming``.
+    """
+
+    def __init__(self, window: Window, want: Want | None, filename: str, max_record_bytes: int) -> None:
+        self._window = window
+        self._want = want
+        self._filename = filename
+        self._max_record_bytes = max_record_bytes
+
+    def records(self, offset: int) -> Generator[Record, None, int]:
+        """Yield the records of the members from ``offset`` on.
+
+        Returns:
+            The offset of the first member that needs another look; the source's end if all were fine.
+        """
+        want, filename, limit = self._want, self._filename, self._max_record_bytes
+        for buf, start, stop in self._stretches(offset):
+            length = stop - start
+            asked = want is None
+            if want is not None and (head := _peek(buf, start, stop, offset, filename)) is not None:
+                if not want(head):
+                    offset += length
+                    continue
+                asked = True
+            raw = inflate_whole(buf, start, stop, limit)
+            if raw is None:
+                return offset
+            # One whole record, written as usual: the case that must be fast.
+            head_stop = raw.find(b"\r\n\r\n")
+            size = content_length(raw, 0, head_stop)
+            if size is not None and head_stop + size + 8 == len(raw) and _is_usual(raw):
+                if asked or want is None or want(RecordHead(raw, head_stop, offset, filename)):
+                    yield Record(raw, head_stop, head_stop + 4, len(raw) - 4, offset, length, filename)
+            else:
+                frames = self._whole_frames(raw)
+                if frames is None:
+                    return offset
+                yield from self._wanted(frames, offset, length)
+            offset += length
+        return offset
+
+    def _stretches(self, offset: int) -> Iterator[tuple[bytes, int, int]]:
+        """Yield ``buf, start, stop``: what lies between one gzip header and the next, in memory."""
+        window = self._window
+        searched = offset + _SMALLEST_MEMBER_BYTES
+        while True:
+            buf, base = window.buf, window.base
+            start = offset - base
+            for header in GZIP_HEADER.finditer(buf, searched - base):
+                stop = header.start()
+                yield buf, start, stop
+                start = stop
+            offset = base + start
+            if window.ended:
+                if start < len(buf):
+                    yield buf, start, len(buf)
+                return
+            if len(buf) - start > WHOLE_MEMBER_BYTES:
+                return
+            searched = max(offset + _SMALLEST_MEMBER_BYTES, window.stop - 3)
+            window.extend(offset)
+
+    def _whole_frames(self, raw: bytearray) -> list[Frame] | None:
+        """Return the records of a member that holds whole records and nothing else, else None."""
+        framer = Framer(self._max_record_bytes)
+        frames: list[Frame] = []
+        for event in (*framer.feed(bytes(raw)), *framer.finish()):
+            # A gap of one line end is the erratum of 2018-34: the CRC-32 says that nothing is missing.
+            if not isinstance(event, Frame) or event.gap < 2:
+                return None
+            frames.append(event)
+        return frames
+
+    def _wanted(self, frames: list[Frame], offset: int, length: int) -> Iterator[Record]:
+        for frame in frames:
+            record = frame_record(frame, offset, length if len(frames) == 1 else None, self._filename)
+            if is_wanted(record, self._want):
+                yield record
+
+
+def frame_record(frame: Frame, offset: int, length: int | None, filename: str) -> Record:
+    """Return the record that lies in ``frame``."""
+    return Record(frame.raw, frame.head_stop, frame.block_start, len(frame.raw), offset, length, filename)
+
+
+def is_wanted(record: Record, want: Want | None) -> bool:
+    """Ask ``want`` about a record that is already in memory; it sees the head alone, as always."""
+    return want is None or want(record.head())
+
+
+def inflate_whole(buf: bytes, start: int, stop: int, max_bytes: int) -> bytearray | None:
+    """Return what the gzip member ``buf[start:stop]`` inflates to; None unless it is exactly one sound member."""
+    if stop - start < _SMALLEST_MEMBER_BYTES:
+        return None
+    crc, size = _TRAILER.unpack_from(buf, stop - 8)
+    if size > max_bytes or size > _MAX_RATIO * (stop - start):
+        return None
+    body_start = start + _HEADER_BYTES if not buf[start + 3] else _header_stop(buf, start, stop)
+    if body_start > stop - 8 or not buf.startswith(_MAGIC, start):
+        return None
+    try:
+        raw: bytearray = deflate_decompress(memoryview(buf)[body_start : stop - 8], size)
+    except (DeflateError, ValueError):
+        return None
+    if len(raw) != size or crc32(raw) != crc or _has_tail_twice(buf, start, stop):
+        return None
+    return raw
+
+
+def _has_tail_twice(buf: bytes, start: int, stop: int) -> bool:
+    """Whether the member may end earlier, followed by a repetition of its own tail.
+
+    libdeflate does not tell how much it read, so a trailer that fits proves the end only if it stands there once.
+    A long needle is found fastest; the short one is for repetitions shorter than it.
+    """
+    return (
+        buf.find(buf[stop - _TAIL_BYTES : stop], start, stop - 1) >= 0
+        or buf.find(buf[stop - 8 : stop], max(start, stop - 8 - _TAIL_BYTES), stop - 1) >= 0
+    )
+
+
+def _header_stop(buf: bytes, start: int, stop: int) -> int:
+    """Return where the gzip header with optional fields ends; ``stop`` if it does not."""
+    flags = buf[start + 3]
+    at = start + _HEADER_BYTES
+    if flags & 4:  # FEXTRA
+        at += 2 + int.from_bytes(buf[at : at + 2], "little")
+    for flag in (8, 16):  # FNAME, FCOMMENT
+        if flags & flag:
+            at = buf.find(b"\0", at, stop) + 1
+            if not at:
+                return stop
+    return at + 2 if flags & 2 else at  # FHCRC
+
+
+def _peek(buf: bytes, start: int, stop: int, offset: int, filename: str) -> RecordHead | None:
+    """Return the head of the record in a member without inflating the rest.
+
+    None if the member is too small for that to be worth it, or is not plainly one whole record.
+    """
+    if stop - start < _SMALLEST_MEMBER_BYTES:
+        return None
+    size = _TRAILER.unpack_from(buf, stop - 8)[1]
+    if size < _PEEK_FROM_BYTES:
+        return None
+    try:
+        top = zlib.decompressobj(31).decompress(buf[start : min(stop, start + _PEEK_BYTES)], _PEEKED_BYTES)
+    except zlib.error:
+        return None
+    head_stop = top.find(b"\r\n\r\n")
+    length = content_length(top, 0, head_stop)
+    if length is None or head_stop + length + 8 != size or not top.startswith(_USUAL_VERSIONS):
+        return None
+    return RecordHead(top, head_stop, offset, filename)
+
+
+def _is_usual(raw: bytearray) -> bool:
+    return raw.startswith(_USUAL_VERSIONS) and raw.endswith(b"\r\n\r\n")

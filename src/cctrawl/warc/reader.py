@@ -1,0 +1,221 @@
+"""``read_records``: the way in."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, final
+from urllib.parse import unquote, urlsplit
+
+from cctrawl.errors import FormatError, InvalidInputError
+from cctrawl.settings import Settings
+from cctrawl.warc.damage import Losses
+from cctrawl.warc.formats import is_gzip
+from cctrawl.warc.members import Members
+from cctrawl.warc.streaming import Inflated, Plain
+from cctrawl.warc.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+    from cctrawl.transport import Transport
+    from cctrawl.warc.damage import OnDamage
+    from cctrawl.warc.members import Want
+    from cctrawl.warc.records import Record
+    from cctrawl.warc.window import Readable
+
+    Source = str | os.PathLike[str] | Readable
+
+MAX_RECORD_BYTES = 256 << 20
+CHUNK_BYTES = 1 << 20
+_SNIFFED_BYTES = 1 << 20
+
+
+def read_records(
+    source: Source,
+    want: Want | None = None,
+    on_damage: OnDamage = "raise",
+    *,
+    settings: Settings | None = None,
+    transport: Transport | None = None,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+    chunk_bytes: int = CHUNK_BYTES,
+) -> RecordReader:
+    """Read a WARC, WAT or WET file, gzipped or plain, record by record, in the order they are stored.
+
+    Lazy: the source is opened now, and read as the records are asked for. Memory holds a few ``chunk_bytes`` and
+    one record.
+
+    Args:
+        source: a path, a URL, a path as listed by Common Crawl (``crawl-data/...``), or any binary object with
+            ``read(n)``, which is read sequentially and left open.
+        want: asked with each ``RecordHead`` before the body is inflated; False leaves the record out. The body of
+            a record left out is not checked for damage.
+        on_damage: ``"raise"``; ``"skip"``: count it in ``damaged_count`` and read on at the next sound record; or a
+            function called with each ``Damage``, after which reading goes on as well.
+        settings: for opening a path or URL; the ones in force by default.
+        transport: opens a path or URL; one of its own by default.
+        max_record_bytes: a record that declares or inflates to more is damage.
+        chunk_bytes: how much is read at a time.
+
+    Returns:
+        An iterator of ``Record``, to be used in ``with`` or read to its end.
+
+    Raises:
+        FormatError: while reading: the source is no WARC, or damaged and ``on_damage`` is ``"raise"``.
+        InvalidInputError: an argument that cannot be.
+        NotFoundError: no such file.
+        TransportError: now or while reading: the bytes did not come.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        stream, filename, close = _open(os.fspath(source), settings, transport)
+    elif hasattr(source, "read"):
+        stream, filename, close = source, _name_of(source), None
+    else:
+        raise InvalidInputError(
+            f"cannot read records from {type(source).__name__}",
+            hint="give a path, a URL or an object with read(n)",
+        )
+    window = Window(stream, max(1, chunk_bytes))
+    return RecordReader(window, filename, close, want, on_damage, max_record_bytes)
+
+
+def _open(
+    source: str, settings: Settings | None, transport: Transport | None
+) -> tuple[Readable, str, Callable[[], None]]:
+    from cctrawl.transport import Transport, locate  # noqa: PLC0415 - not needed to read from a file object
+
+    settings = settings or Settings.resolve()
+    own = None if transport is not None else Transport(settings)
+    opener = transport or own
+    assert opener is not None  # noqa: S101 - one of the two, by the line above
+    try:
+        stream = opener.open_stream(locate(source, settings.base_url))
+    except BaseException:
+        if own is not None:
+            own.close()
+        raise
+
+    def close() -> None:
+        stream.close()
+        if own is not None:
+            own.close()
+
+    return stream, _last_part(source), close
+
+
+def _last_part(source: str) -> str:
+    path = unquote(urlsplit(source).path) if "://" in source else source
+    return os.path.basename(path)  # noqa: PTH119 - of a URL's path too, on any platform
+
+
+def _name_of(source: object) -> str:
+    name = getattr(source, "name", "")
+    return os.path.basename(name) if isinstance(name, str) else ""  # noqa: PTH119 - as above
+
+
+@final
+class RecordReader:
+    """An iterator of the records of one source; ``read_records`` makes it.
+
+    Use it in ``with``, or read it to its end: either closes what ``read_records`` opened.
+
+    Attributes:
+        filename: the source's name, or "".
+        records_read: records handed out so far.
+    """
+
+    def __init__(  # noqa: PLR0917 - made by read_records alone
+        self,
+        window: Window,
+        filename: str,
+        close: Callable[[], None] | None,
+        want: Want | None,
+        on_damage: OnDamage,
+        max_record_bytes: int,
+    ) -> None:
+        self.filename = filename
+        self.records_read = 0
+        self._window = window
+        self._close = close
+        self._want = want
+        self._max_record_bytes = max_record_bytes
+        try:
+            self._losses = Losses(on_damage, filename)
+        except InvalidInputError:
+            self.close()
+            raise
+        self._records = self._read()
+
+    @property
+    def damaged_count(self) -> int:
+        """How many damaged stretches have been met so far."""
+        return self._losses.count
+
+    @property
+    def bytes_read(self) -> int:
+        """How many bytes of the source (compressed, as stored) have been read so far."""
+        return self._window.stop
+
+    def __iter__(self) -> RecordReader:
+        return self
+
+    def __next__(self) -> Record:
+        try:
+            record = next(self._records)
+        except BaseException:  # the end, too
+            self.close()
+            raise
+        self.records_read += 1
+        return record
+
+    def __enter__(self) -> RecordReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading and close what ``read_records`` opened. May be called twice."""
+        close, self._close = self._close, None
+        if close is not None:
+            close()
+
+    def _read(self) -> Iterator[Record]:
+        window = self._window
+        while window.stop < 512 and window.extend(0):
+            pass
+        if not window.buf:
+            return
+        if not window.buf.startswith((b"\x1f\x8b", b"WARC/")):  # damaged, or something else
+            while window.stop < _SNIFFED_BYTES and window.extend(0):
+                pass
+        if is_gzip(window.buf, self.filename):
+            yield from self._gzipped()
+        else:
+            plain = Plain(window, self._want, self.filename, self._max_record_bytes, self._losses)
+            yield from plain.records()
+            self._check_recognized(recognized=plain.recognized)
+
+    def _gzipped(self) -> Iterator[Record]:
+        """Take members whole where they are as they should be, and stream what is not."""
+        window = self._window
+        members = Members(window, self._want, self.filename, self._max_record_bytes)
+        inflated = Inflated(window, self._want, self.filename, self._max_record_bytes, self._losses)
+        offset = yield from members.records(0)
+        recognized = offset > 0
+        while not (window.ended and offset == window.stop):
+            yield from inflated.records(offset)
+            offset = yield from members.records(inflated.offset)
+            recognized = recognized or offset > inflated.offset
+        self._check_recognized(recognized=recognized or inflated.recognized)
+
+    def _check_recognized(self, *, recognized: bool) -> None:
+        if not recognized and self.damaged_count:
+            raise FormatError(
+                f"{self.filename or 'the source'} is no WARC: no record was recognized in {self.bytes_read} bytes",
+                offset=0,
+                hint="give a .warc, .warc.gz, .warc.wet.gz or .warc.wat.gz file",
+            )

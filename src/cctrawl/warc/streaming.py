@@ -1,0 +1,261 @@
+"""The slow path: everything that is not one whole record per sound gzip member.
+
+``Plain`` reads files that are not compressed. ``Inflated`` reads gzip members of any size piece by piece: records
+across members, many records in a member, and damage, behind which it finds the next sound record. What a member
+yields last is held back until its CRC-32 has been checked.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from cctrawl.warc.framing import FULL_GAP, VERSION, Frame, Framer, Junk
+from cctrawl.warc.heads import MAX_HEAD_BYTES
+from cctrawl.warc.members import GZIP_HEADER, frame_record, is_wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cctrawl.warc.damage import Losses
+    from cctrawl.warc.members import Want
+    from cctrawl.warc.records import Record
+    from cctrawl.warc.window import Window
+
+_INPUT_BYTES = 1 << 16
+_PIECE_BYTES = 1 << 18
+_PROBE_BYTES = 2048
+_REWIND_BYTES = 4 << 20  # kept behind the reading position: a member lost in a damaged one is looked for there
+
+
+class Plain:
+    """Records of a source that is not compressed.
+
+    Args:
+        window: the source.
+        want: asked with each record's head; None takes all.
+        filename: for the records.
+        max_record_bytes: a longer record is damage.
+        losses: hears of damage.
+    """
+
+    def __init__(
+        self, window: Window, want: Want | None, filename: str, max_record_bytes: int, losses: Losses
+    ) -> None:
+        self._window = window
+        self._want = want
+        self._filename = filename
+        self._framer = Framer(max_record_bytes)
+        self._losses = losses
+
+    @property
+    def recognized(self) -> bool:
+        """Whether anything so far looked like WARC."""
+        return self._framer.recognized
+
+    def records(self) -> Iterator[Record]:
+        """Yield the records to the source's end."""
+        window = self._window
+        while True:
+            yield from self._released(self._framer.feed(window.buf))
+            if not window.extend(window.stop):
+                break
+        yield from self._released(self._framer.finish())
+        self._losses.close(window.stop)
+
+    def _released(self, events: Iterator[Frame | Junk]) -> Iterator[Record]:
+        losses, want, filename = self._losses, self._want, self._filename
+        for event in events:
+            offset = event.position
+            if isinstance(event, Junk):
+                losses.open(event.reason, offset, offset)
+                continue
+            losses.close(offset)
+            if event.gap < FULL_GAP:
+                losses.report("a record whose Content-Length or final blank line is off", offset)
+            record = frame_record(event, offset, event.length, filename)
+            if is_wanted(record, want):
+                yield record
+
+
+class _BrokenMemberError(Exception):
+    """A gzip member cannot be inflated to its end."""
+
+
+class _TruncatedMemberError(_BrokenMemberError):
+    """... because the source ends."""
+
+
+class Inflated:
+    """Records of gzip members, read piece by piece.
+
+    Args:
+        window: the compressed source.
+        want: asked with each record's head; None takes all.
+        filename: for the records.
+        max_record_bytes: a longer record, or as many inflated bytes without a record, are damage.
+        losses: hears of damage.
+    """
+
+    def __init__(
+        self, window: Window, want: Want | None, filename: str, max_record_bytes: int, losses: Losses
+    ) -> None:
+        self._window = window
+        self._want = want
+        self._filename = filename
+        self._budget_bytes = max_record_bytes + MAX_HEAD_BYTES + _PIECE_BYTES
+        self._losses = losses
+        self._framer = Framer(max_record_bytes)
+        self._pending: list[Frame | Junk] = []  # seen in the member being read, not yet verified
+        self._members: list[tuple[int, int]] = []  # positions in the inflated stream, offsets in the source
+        self._unframed_bytes = 0  # inflated in this member since the last record
+        self._position = 0  # how many bytes have been inflated
+        self.offset = 0  # how far in the source that is
+
+    @property
+    def recognized(self) -> bool:
+        """Whether anything so far looked like WARC."""
+        return self._framer.recognized
+
+    def records(self, offset: int) -> Iterator[Record]:
+        """Yield records from the member at ``offset`` on, until between two sound members, or to the end.
+
+        Afterwards the attribute ``offset`` tells where that is.
+        """
+        self.offset = offset
+        while self._fill(1):
+            begin = self.offset
+            if not (self._fill(4) and GZIP_HEADER.match(self._window.buf, begin - self._window.base)):
+                self._abandon("no gzip member", begin)
+                continue
+            try:
+                yield from self._member(begin)
+            except _TruncatedMemberError as broken:
+                yield from self._take(self._framer.finish())  # what came before the cut is sound
+                yield from self._release()
+                self._abandon(str(broken), begin)
+            except _BrokenMemberError as broken:
+                self._abandon(str(broken), begin)
+            else:
+                if self._framer.is_clean and not self._losses.is_open:
+                    self._members.clear()
+                    return
+        yield from self._take(self._framer.finish())
+        yield from self._release()
+        self._losses.close(self._window.stop)
+
+    def _member(self, begin: int) -> Iterator[Record]:
+        """Read one member to its end; raises where it cannot be read."""
+        position = self._position
+        self._members.append((position, begin))
+        for piece in self._pieces(begin):
+            if self._position == position + len(piece) and piece.startswith(VERSION):
+                # a record begins here, so the one before did not go on in this member
+                yield from self._take(self._framer.finish())
+            yield from self._take(self._framer.feed(piece))
+        last = self._pending[-1] if self._pending else None
+        if isinstance(last, Frame) and last.position == position and self._framer.is_clean:
+            yield from self._release(member_length=self.offset - begin)
+        else:
+            yield from self._release()
+
+    def _pieces(self, begin: int) -> Iterator[bytes]:
+        """Inflate the member at ``begin``; the first piece shows whether a record begins in it."""
+        inflater = zlib.decompressobj(31)
+        self._unframed_bytes = 0
+        held = b""
+        while not inflater.eof:
+            at = self.offset - self._window.base
+            given = self._window.buf[at : at + _INPUT_BYTES]
+            try:
+                piece = inflater.decompress(given, _PIECE_BYTES)
+            except zlib.error as error:
+                raise _BrokenMemberError(f"a damaged gzip member ({error})") from None
+            self.offset += len(given) - len(inflater.unconsumed_tail) - len(inflater.unused_data)
+            self._position += len(piece)
+            self._unframed_bytes += len(piece)
+            if self._unframed_bytes > self._budget_bytes:
+                raise _BrokenMemberError(f"a gzip member with {self._unframed_bytes} inflated bytes in no record")
+            held += piece
+            if len(held) >= len(VERSION) or (held and inflater.eof):
+                yield held
+                held = b""
+            keep_from = max(begin, self.offset - _REWIND_BYTES)
+            if not (piece or given or inflater.eof or self._window.extend(keep_from)):
+                raise _TruncatedMemberError("a gzip member cut short")
+
+    def _take(self, events: Iterator[Frame | Junk]) -> Iterator[Record]:
+        """Hold the last record back: those before it are let go when it appears."""
+        for event in events:
+            if isinstance(event, Frame):
+                yield from self._release()
+                self._unframed_bytes = 0
+            self._pending.append(event)
+
+    def _release(self, member_length: int | None = None) -> Iterator[Record]:
+        """Let go of what was held back, in order."""
+        pending, self._pending = self._pending, []
+        for event in pending:
+            offset = self._offset_of(event.position)
+            if isinstance(event, Junk):
+                self._losses.open(event.reason, offset, event.position)
+                continue
+            self._losses.close(offset, event.position)
+            if event.gap < 2:  # 2 is the erratum of 2018-34: the CRC-32 says that nothing is missing
+                self._losses.report("a record whose Content-Length or final blank line is off", offset)
+            record = frame_record(event, offset, member_length, self._filename)
+            if is_wanted(record, self._want):
+                yield record
+
+    def _offset_of(self, position: int) -> int:
+        """Return where the member begins that holds ``position`` of the inflated stream."""
+        while len(self._members) > 1 and self._members[1][0] <= position:
+            del self._members[0]
+        return self._members[0][1]
+
+    def _abandon(self, reason: str, begin: int) -> None:
+        """Give up the stretch at ``begin``, and what is held because of it; go to the next member."""
+        position = self._pending[0].position if self._pending else self._framer.position
+        nothing_held = not self._pending and self._framer.is_clean
+        self._losses.open(reason, begin if nothing_held else self._offset_of(position), position)
+        self._pending.clear()
+        self._framer.lose()
+        self._position = self._framer.position
+        self._members.clear()
+        self.offset = self._next_member(begin + 1)
+
+    def _next_member(self, offset: int) -> int:
+        """Return where the next gzip member seems to begin; the source's end if there is none."""
+        window = self._window
+        offset = max(offset, window.base)
+        while True:
+            for header in GZIP_HEADER.finditer(window.buf, offset - window.base):
+                self.offset = window.base + header.start()
+                rebased = window.base
+                self._fill(_PROBE_BYTES)
+                at = self.offset - window.base
+                if inflates(window.buf[at : at + _PROBE_BYTES]):
+                    return self.offset
+                if window.base != rebased:
+                    offset = self.offset + 1
+                    break
+            else:
+                offset = max(offset, window.stop - 3)
+                if not window.extend(offset):
+                    return window.stop
+
+    def _fill(self, wanted_bytes: int) -> bool:
+        """Whether the source has ``wanted_bytes`` more; they are in the window then."""
+        while self._window.stop - self.offset < wanted_bytes:
+            if not self._window.extend(self.offset):
+                return False
+        return True
+
+
+def inflates(start: bytes) -> bool:
+    """Whether a gzip member seems to begin with ``start``: it inflates without an error, as far as it goes."""
+    try:
+        zlib.decompressobj(31).decompress(start, _PROBE_BYTES)
+    except zlib.error:
+        return False
+    return True
