@@ -45,6 +45,7 @@ class FakePage:
         title: the page's title, "" if it has none: a decoded page holds it.
         truncated: why the payload was cut, "" if it was not.
         redirect: where a redirect leads, "" if nowhere.
+        server: the ``Server`` header of the answer.
         payload_digest: SHA-1 of the payload in base32.
         payload_bytes: length of the payload.
         themes: what the ``themes`` job must report of it, in order of appearance.
@@ -64,6 +65,7 @@ class FakePage:
     title: str
     truncated: str
     redirect: str
+    server: str
     payload_digest: str
     payload_bytes: int
     themes: tuple[str, ...]
@@ -286,6 +288,7 @@ def _page(answer: Answer, time: datetime, place: Place, member: Member) -> FakeP
         title=answer.title,
         truncated=answer.truncated,
         redirect=answer.redirect,
+        server=dict(answer.headers)["Server"],
         payload_digest=sha1_digest(answer.payload).partition(":")[2],
         payload_bytes=len(answer.payload),
         themes=answer.themes,

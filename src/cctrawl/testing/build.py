@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta, timezone
@@ -30,7 +31,7 @@ class Size:
     """How much is built.
 
     Attributes:
-        crawls: ids of the crawls.
+        crawls: ids of the crawls, of the form ``CC-MAIN-2024-22``.
         segments: segments per crawl.
         files_per_segment: WARC files per segment (and as many WAT, WET, robots.txt and non-200 files).
         pages_per_file: pages per WARC file; the other files have a fourth of it.
@@ -118,12 +119,15 @@ def build(folder: str | os.PathLike[str], *, seed: int = 0, size: str | Size = "
         size: ``small`` (a second, a few MB), ``medium`` (for demonstrations), or a `Size`.
 
     Raises:
-        InvalidInputError: an unknown size, or a folder that is not empty.
+        InvalidInputError: an unknown size, an id of another form, or a folder that is not empty.
     """
     if isinstance(size, str):
         if size not in SIZES:
             raise InvalidInputError(f"no size: {size!r}", hint=f"one of {', '.join(SIZES)}, or a Size")
         size = SIZES[size]
+    wrong = [crawl for crawl in size.crawls if not re.fullmatch(r"CC-MAIN-\d{4}-\d{2}", crawl)]
+    if wrong:
+        raise InvalidInputError(f"no crawl to build: {wrong[0]!r}", hint="for example CC-MAIN-2024-22")
     root = Path(folder).absolute()
     root.mkdir(parents=True, exist_ok=True)
     if any(root.iterdir()):

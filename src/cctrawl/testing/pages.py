@@ -22,9 +22,9 @@ _ENCODINGS = ("gzip", "gzip", "br", "")
 _SERVERS = ("nginx", "Apache/2.4.57 (Debian)", "cloudflare", "LiteSpeed", "Microsoft-IIS/10.0")
 
 
-def make_page(rng: random.Random, site: Site, page_bytes: int, root_chance: float = 0.15) -> Answer:
+def make_page(rng: random.Random, site: Site, page_bytes: int) -> Answer:
     """Return a successful answer: an HTML page mostly, now and then another type of document."""
-    path = "/" if rng.random() < root_chance else make_path(rng)
+    path = "/" if rng.random() < 0.15 else make_path(rng)
     if rng.random() < 0.06:
         return _document(rng, site, path)
     charset = rng.choice(site.language.charsets)
@@ -38,10 +38,12 @@ def make_page(rng: random.Random, site: Site, page_bytes: int, root_chance: floa
     fragments += _body(rng, sentences, int(page_bytes * rng.choice((0.3, 0.6, 1, 1, 1.5, 3))))
     truncated = rng.choice(("length", "time", "disconnect")) if rng.random() < 0.06 else ""
     if truncated:
-        # A cut in the middle of a theme's name: no slash follows, so it is no theme.
+        # A cut in the middle of a theme's name (no slash follows, so it is no theme), and of a character.
         fragments = [*fragments[: len(fragments) // 2 + 4], Fragment('<img src="/wp-content/themes/cut-o')]
+    payload = _encoded(fragments, charset, declared)
+    payload += "€".encode()[:2] if truncated and charset == "utf-8" else b""
     answer = Answer(
-        site=site, url=site.root + path, status=200, headers=[], payload=_encoded(fragments, charset, declared),
+        site=site, url=site.root + path, status=200, headers=[], payload=payload,
         mime="text/html", mime_detected=rng.choice(("text/html", "text/html", "application/xhtml+xml")),
         charset=LABELS[charset], declared=declared, languages=languages, title=title, truncated=truncated,
         fragments=fragments, themes=_distinct(fragment.theme for fragment in fragments),
