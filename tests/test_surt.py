@@ -88,6 +88,8 @@ def test_keys_equal_those_of_the_real_index() -> None:
         ("http://münchen.de/", "de,xn--mnchen-3ya)/"),
         ("http://192.0.2.17/x", "17,2,0,192)/x"),
         ("http://127.1/", "1,0,0,127)/"),
+        ("http://" + "9" * 5000 + "/", "9" * 5000 + ")/"),
+        ("http://example.com:00080/", "com,example)/"),
         ("http://example.com/a/../../b/./c//d/", "com,example)/../b/c/d"),
         ("http://example.com/?#x", "com,example)/"),
         ("mailto:Someone@example.com", "mailto:someone@example.com"),
@@ -98,7 +100,9 @@ def test_known_keys(url: str, key: str) -> None:
     assert surt_key(url) == key
 
 
-@pytest.mark.parametrize("url", ["http://example.com:x/", "http://example.com:65536/", "http://a:1:2/"])
+@pytest.mark.parametrize(
+    "url", ["http://example.com:x/", "http://example.com:65536/", "http://a:1:2/", "http://a:" + "9" * 5000]
+)
 def test_an_impossible_port_is_an_error_with_a_hint(url: str) -> None:
     """A port that is no number from 0 to 65535 makes no key."""
     with pytest.raises(InvalidInputError) as caught:
@@ -159,7 +163,8 @@ def test_a_folder_prefix_does_not_hold_its_neighbours() -> None:
 
 @pytest.mark.parametrize("call", [
     lambda: host_ranges("a b"), lambda: host_ranges("a/b"), lambda: host_ranges(""), lambda: host_ranges("a:x"),
-    lambda: domain_ranges("*.a"), lambda: domain_ranges("a:80"), lambda: prefix_ranges("example.com/a?b"),
+    lambda: domain_ranges("*.a"), lambda: domain_ranges("a:80"),
+        lambda: host_ranges("a:65536"), lambda: prefix_ranges("example.com/a?b"),
     lambda: prefix_ranges("example.com"), lambda: prefix_ranges("/a"),
 ])  # fmt: skip
 def test_what_is_no_host_domain_or_prefix_is_refused(call: object) -> None:

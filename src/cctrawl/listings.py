@@ -209,7 +209,7 @@ class _Source:
         ids = [known.id for known in self.crawls()]
         if crawl in ids:
             return NotFoundError(
-                f"{crawl} has no listing of {kind} files", hint="`cctrawl files warc` always works"
+                f"{crawl} has no listing of {kind} files", hint="old crawls lack some kinds; all have warc"
             )
         return NotFoundError(f"no such crawl: {crawl}", hint=_suggestion(crawl, ids))
 

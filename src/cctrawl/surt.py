@@ -162,9 +162,13 @@ def _host_and_port(authority: bytes, url: str) -> tuple[bytes, int | None]:
         host, _, port = place.partition(b":")
     if not port:
         return host.lower(), None
-    if not port.isdigit() or int(port) > 65535:
+    if not _is_port(port.decode("utf-8", "replace")):
         raise InvalidInputError(f"no port: {port.decode('utf-8', 'replace')!r} in {url!r}", hint="0 to 65535")
     return host.lower(), int(port) or None
+
+
+def _is_port(text: str) -> bool:
+    return bool(re.fullmatch(r"0*[0-9]{1,5}", text)) and int(text[-5:]) <= 65535
 
 
 def _canonical_host(host: bytes) -> bytes:
@@ -179,7 +183,7 @@ def _canonical_host(host: bytes) -> bytes:
 
 def _address(host: bytes) -> bytes | None:
     """The four parts of an IPv4 address in whatever form, or ``None``."""
-    if host.isdigit():
+    if host.isdigit() and len(host) < 256:  # no name is longer
         return socket.inet_ntoa((int(host) & 0xFFFFFFFF).to_bytes(4, "big")).encode()
     if not _NUMERIC_HOST.fullmatch(host):
         return None
@@ -246,7 +250,7 @@ def _port_suffix(scheme: bytes, port: int | None) -> bytes:
 
 def _named_host(text: str) -> tuple[str, str]:
     name, _, port = text.strip().rstrip(".").partition(":")
-    if not name or re.search(r"[\s/?#@*\[\]]", name) or (port and not port.isdigit()):
+    if not name or re.search(r"[\s/?#@*\[\]]", name) or (port and not _is_port(port)):
         raise InvalidInputError(f"no host: {text!r}", hint="for example commoncrawl.org or example.com:8080")
     return name, port
 
