@@ -159,7 +159,7 @@ def test_what_cannot_be_is_refused(kind: str, crawl: str, subset: str | None, on
 
 
 def test_a_crawl_without_a_listing(fake: FakeCrawls, tmp_path: Path) -> None:
-    """A crawl that is not there and one that lacks this kind are told apart; so is a month of CC-NEWS."""
+    """A crawl that is not there and one that lacks this kind are told apart, if there is a list of crawls."""
     root = tmp_path / "root"
     shutil.copytree(fake.root, root)
     (root / "crawl-data" / NEWEST / "robotstxt.paths.gz").unlink()
@@ -171,6 +171,9 @@ def test_a_crawl_without_a_listing(fake: FakeCrawls, tmp_path: Path) -> None:
     assert NEWEST in str(caught.value.hint)
     with pytest.raises(NotFoundError, match="no such month"):
         files("warc", "CC-NEWS-2015-01", settings=settings)
+    (root / "collinfo.json").unlink()
+    with pytest.raises(NotFoundError, match="no warc listing of CC-MAIN-2024-23 below"):
+        files("warc", "CC-MAIN-2024-23", settings=settings)
 
 
 def test_lists_are_asked_for_once_a_day(server: FakeServer, online: Settings, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
-from cctrawl.errors import AbortedError, FormatError, InvalidInputError, NotFoundError, TransportError
+from cctrawl.errors import AbortedError, CctrawlError, FormatError, InvalidInputError, NotFoundError, TransportError
 from cctrawl.settings import COLLINFO, COMMON_CRAWL, Settings
 from cctrawl.store import ListingCache
 from cctrawl.transport import Transport
@@ -206,7 +206,11 @@ class _Source:
     def _missing(self, kind: str, crawl: str) -> NotFoundError:
         if _NEWS_ID.fullmatch(crawl):
             return NotFoundError(f"no such month: {crawl}", hint="CC-NEWS began in August 2016")
-        ids = [known.id for known in self.crawls()]
+        try:
+            ids = [known.id for known in self.crawls()]
+        except CctrawlError:  # without the list nobody can tell whether the crawl or the listing is missing
+            base_url = self.settings.base_url
+            return NotFoundError(f"no {kind} listing of {crawl} below {base_url}", hint="is the crawl's id right?")
         if crawl in ids:
             return NotFoundError(
                 f"{crawl} has no listing of {kind} files", hint="old crawls lack some kinds; all have warc"
