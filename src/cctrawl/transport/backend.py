@@ -30,6 +30,11 @@ class Stream(Protocol):
     """A file read from its beginning to its end; a context manager."""
 
     @property
+    def name(self) -> str:
+        """Where it comes from: the location it was opened by."""
+        ...
+
+    @property
     def size_bytes(self) -> int | None:
         """Size of the file, or ``None`` while nobody has told."""
         ...

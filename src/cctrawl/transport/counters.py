@@ -17,6 +17,7 @@ class CountersSnapshot:
         refusals: answers that asked us to slow down.
         resumed_streams: how often a stream went on after its connection broke.
         waited_s: seconds that threads waited for the rate, refusals and blocks, summed over the threads.
+        waiting: threads that wait so at this moment.
     """
 
     requests: int = 0
@@ -25,6 +26,7 @@ class CountersSnapshot:
     refusals: int = 0
     resumed_streams: int = 0
     waited_s: float = 0.0
+    waiting: int = 0
 
     def __add__(self, other: CountersSnapshot) -> CountersSnapshot:
         """Return the sums: what several processes did together."""
@@ -43,8 +45,9 @@ class Counters:
         self.refusals = 0
         self.resumed_streams = 0
         self.waited_s = 0.0
+        self.waiting = 0
 
-    def add(  # noqa: PLR0913 - one for each count
+    def add(
         self,
         *,
         requests: int = 0,
@@ -53,6 +56,7 @@ class Counters:
         refusals: int = 0,
         resumed_streams: int = 0,
         waited_s: float = 0.0,
+        waiting: int = 0,
     ) -> None:
         """Add to the counts, all at once."""
         with self._lock:
@@ -62,6 +66,7 @@ class Counters:
             self.refusals += refusals
             self.resumed_streams += resumed_streams
             self.waited_s += waited_s
+            self.waiting += waiting
 
     def snapshot(self) -> CountersSnapshot:
         """Return a copy of the counts that belong together."""
@@ -73,4 +78,5 @@ class Counters:
                 self.refusals,
                 self.resumed_streams,
                 self.waited_s,
+                self.waiting,
             )

@@ -79,7 +79,7 @@ class FolderStream:
     """
 
     def __init__(self, location: str, counters: Counters) -> None:
-        self._location = location
+        self.name = self._location = location
         self._counters = counters
         self.position = 0
         with _named_errors(location):

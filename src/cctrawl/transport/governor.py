@@ -33,7 +33,6 @@ _DATA_HOST = host_of(COMMON_CRAWL)
 _INDEX_HOST = host_of(COLLINFO)
 _DEFAULTS = {_DATA_HOST: (10.0, 300.0), _INDEX_HOST: (1.0, 5.0)}
 _COMMON_CRAWL_PROBE = "/crawl-data/CC-MAIN-2023-50/warc.paths.gz"
-_FLUSH_S = 0.5
 
 
 class Governor:
@@ -48,7 +47,7 @@ class Governor:
         probe: asks for a location once and tells whether the answer was no refusal.
     """
 
-    def __init__(  # noqa: PLR0913 - its surroundings, made in one place
+    def __init__(
         self,
         settings: Settings,
         *,
@@ -71,6 +70,7 @@ class Governor:
         self._asked: dict[str, int] = {}
         self._flushed_at: dict[str, float] = {}
         self._paused_from: dict[str, float] = {}
+        self._patient_until: dict[str, float] = {}
         self._block_waited_s = 0.0
 
     def ticket(self, location: str) -> Ticket:
@@ -101,8 +101,11 @@ class Governor:
             TransportError: the transport was closed meanwhile.
         """
         if wait_s > 0:
-            self.counters.add(waited_s=wait_s)
-            self._closed.wait(wait_s)
+            self.counters.add(waited_s=wait_s, waiting=1)
+            try:
+                self._closed.wait(wait_s)
+            finally:
+                self.counters.add(waiting=-1)
         if self._closed.is_set():
             raise TransportError("the transport is closed")
 
@@ -122,40 +125,44 @@ class Governor:
             return self._asked.pop(host, 0)
 
     def is_flush_due(self, host: str, now: float) -> bool:
-        """Tell whether answers should be reported again; at most twice a second."""
+        """Tell whether answers should be reported again; not after each one."""
         with self._lock:
-            due = not 0 <= now - self._flushed_at.get(host, 0.0) < _FLUSH_S
+            due = not 0 <= now - self._flushed_at.get(host, 0.0) < self.policy.report_s
             if due:
                 self._flushed_at[host] = now
             return due
 
-    def begin_pause(self, host: str, row: HostRate, now: float) -> None:
-        """Count the pause that is on against our patience, once for each pause.
+    def wait_for_pause(self, host: str, row: HostRate, until: float) -> None:
+        """Sleep through a pause as far as patience reaches; each pause counts once, for all threads together.
+
+        Args:
+            host: who blocks us.
+            row: its row, with the pause that is on.
+            until: the end of the pause; later while somebody probes.
 
         Raises:
             AbortedError: patience is spent.
         """
+        now = time.time()
         with self._lock:
-            if self._paused_from.get(host) == row.pause_from:
-                return
-            left_s = self.settings.patience - self._block_waited_s
-            self._paused_from[host] = row.pause_from
-            wait_s = max(0.0, row.pause_from + row.pause_s - now)
-            self._block_waited_s += wait_s
-        if left_s <= 0:
-            raise self._spent(host)
-        self.on_event(TransportEvent("paused", host, "refused again and again", wait_s))
-
-    def patience_left_s(self) -> float:
-        """Return how long we still wait on blocks."""
-        with self._lock:
-            return self.settings.patience - self._block_waited_s
-
-    def _spent(self, host: str) -> AbortedError:
-        return AbortedError(
-            f"{host} has refused us for {self.settings.patience:.0f} s of waiting",
-            hint="the block may last for hours: run the same command again later, it goes on where it stopped",
-        )
+            is_new = self._paused_from.get(host) != row.pause_from
+            if is_new:
+                left_s = max(0.0, self.settings.patience - self._block_waited_s)
+                granted_s = min(left_s, max(0.0, row.pause_from + row.pause_s - now))
+                self._paused_from[host] = row.pause_from
+                self._block_waited_s += granted_s
+                self._patient_until[host] = now + granted_s
+            wait_s = until - now
+            if now < row.pause_from + row.pause_s:
+                wait_s = min(wait_s, self._patient_until[host] - now)
+        if wait_s <= 0 and now < until:
+            raise AbortedError(
+                f"{host} has refused everything for {self.settings.patience:.0f} s of waiting",
+                hint="a block may last for hours: run the same command later, it goes on where it stopped",
+            )
+        if is_new:
+            self.on_event(TransportEvent("paused", host, "refused again and again", wait_s))
+        self.sleep(wait_s)
 
     def probe_of(self, host: str, row: HostRate, refused: str) -> str:
         """Return the location that decides whether a block is over: one known to exist, if any is known."""
@@ -204,11 +211,10 @@ class Ticket:
             if admission.action == "probe":
                 self._probe(row)
                 continue
-            wait_s = admission.at - time.time()
             if admission.action == "wait":
-                governor.begin_pause(self._host, row, time.time())
-                governor.sleep(wait_s)
+                governor.wait_for_pause(self._host, row, admission.at)
                 continue
+            wait_s = admission.at - time.time()
             governor.sleep(wait_s)
             if wait_s < 1 or not governor.book.read(self._host).pause_s:
                 break
@@ -235,6 +241,7 @@ class Ticket:
         governor.counters.add(refusals=1)
         row = governor.book.change(self._host, self._note_refusal)
         if self._is_trouble(row):
+            governor.book.change(self._host, lambda row: pacing.absolve(row, self._path))
             kind = AccessDeniedError if status == 403 else TransportError
             raise kind(
                 f"{self._location} is refused with status {status} while others are answered",
@@ -284,28 +291,19 @@ class Ticket:
         """Tell whether this path is refused for itself: while others, or probes, are answered."""
         if self._alone >= self._governor.policy.path_refusals:
             return True
-        if self._since_probe < self._governor.policy.block_refusals:
-            return False
-        return self._probes >= 2 or (self._probes == 1 and not row.refused_mixed)
+        again = self._since_probe >= self._governor.policy.block_refusals
+        return self._probes >= 3 or (self._probes >= 1 and again and not row.refused_mixed)
 
     def _probe(self, row: HostRate) -> None:
-        """Ask once for a file known to exist and tell everybody what that means.
-
-        Raises:
-            AbortedError: patience is spent.
-        """
+        """Ask once for a file known to exist and tell everybody what that means."""
         governor = self._governor
         location = governor.probe_of(self._host, row, self._location)
         governor.on_event(TransportEvent("probing", self._host))
         is_answered = governor.probe(location)
         other = location != self._host + row.refused_path or bool(row.refused_mixed)
-        next_pause_s = max(0.0, min(2 * row.pause_s, governor.patience_left_s()))
 
         def note(row: HostRate) -> HostRate:
-            pacing.probed(
-                row, time.time(), governor.policy,
-                is_answered=is_answered, next_pause_s=next_pause_s or row.pause_s, other=other,
-            )  # fmt: skip
+            pacing.probed(row, time.time(), governor.policy, is_answered=is_answered, other=other)
             return row
 
         row = governor.book.change(self._host, note)

@@ -127,7 +127,7 @@ class HttpBackend:
             self._on_event,
         )
 
-    def ask(  # noqa: PLR0913 - one request in full
+    def ask(
         self,
         location: str,
         consume: Callable[[urllib3.BaseHTTPResponse], T],

@@ -36,6 +36,7 @@ class Policy:
         ramp_idle_s: time without requests after which a ramp begins anew.
         slack_s: a waiter that wakes late may make up for so much.
         path_refusals: refusals in a row that make one path the trouble, while others are answered.
+        report_s: answers are noted in the shared row at most this often while all is well.
     """
 
     retry_s: float = 1.0
@@ -55,6 +56,7 @@ class Policy:
     ramp_idle_s: float = 60.0
     slack_s: float = 0.05
     path_refusals: int = 5
+    report_s: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def answered(row: HostRate, now: float, path: str) -> None:
         row.known_path = path
 
 
-def refused(  # noqa: PLR0913 - the facts of one refusal
+def refused(
     row: HostRate, now: float, path: str, limits: Limits, policy: Policy, *, pause_s: float, blameless: bool
 ) -> None:
     """Note a refusal: halve the rate, and begin a block when nothing else is answered.
@@ -140,6 +142,8 @@ def refused(  # noqa: PLR0913 - the facts of one refusal
     if row.streak_count == 0:
         row.streak_from, row.streak_per_s = now, before
     row.streak_count += 1
+    if now - row.reduced_at > policy.calm_s:
+        row.refused_path, row.refused_mixed = "", 0
     row.refused_mixed |= int(row.refused_path not in ("", path))
     row.refused_path = path
     block = row.streak_count >= policy.block_refusals and now - row.streak_from >= policy.block_after_s
@@ -147,22 +151,27 @@ def refused(  # noqa: PLR0913 - the facts of one refusal
         row.pause_from, row.pause_s, row.probe_until = now, pause_s, 0.0
 
 
-def probed(  # noqa: PLR0913 - the facts of one probe
-    row: HostRate, now: float, policy: Policy, *, is_answered: bool, next_pause_s: float, other: bool
-) -> None:
-    """Note what a probe found: go on slowly, or pause again.
+def absolve(row: HostRate, path: str) -> None:
+    """Take the cut of the rate back: ``path`` was refused for itself, and nothing else was."""
+    if row.refused_path == path and not row.refused_mixed:
+        row.reduced_per_s = 0.0
+        row.streak_count = 0
+        row.refused_path = ""
+
+
+def probed(row: HostRate, now: float, policy: Policy, *, is_answered: bool, other: bool) -> None:
+    """Note what a probe found: go on slowly, or pause again, twice as long.
 
     Args:
         row: the host's row.
         now: the time.
         policy: the constants.
         is_answered: the probe was not refused.
-        next_pause_s: length of the next pause.
         other: the probe asked for another path than the refused one.
     """
     row.probe_until = 0.0
     if not is_answered:
-        row.pause_from, row.pause_s = now, next_pause_s
+        row.pause_from, row.pause_s = now, 2 * row.pause_s
         return
     before = row.streak_per_s
     _reduce(row, now, to=before / 10, knee=before / 2, recover_s=policy.block_recover_s, policy=policy)
@@ -201,9 +210,7 @@ def _asked_rate(row: HostRate, now: float, limits: Limits, policy: Policy) -> fl
     return min(rate, max(row.measured_per_s, counted, policy.ramp_start_per_s))
 
 
-def _reduce(  # noqa: PLR0913 - one cut in full
-    row: HostRate, now: float, *, to: float, knee: float, recover_s: float, policy: Policy
-) -> None:
+def _reduce(row: HostRate, now: float, *, to: float, knee: float, recover_s: float, policy: Policy) -> None:
     row.reduced_per_s = max(policy.floor_per_s, to)
     row.refused_per_s = knee
     row.recover_s = recover_s
@@ -227,11 +234,8 @@ def _take_ramp_slot(row: HostRate, now: float, limits: Limits, policy: Policy) -
     if now - row.ramp_seen_at > policy.ramp_idle_s:
         row.ramp_from, row.ramp_next_at = now, now
     row.ramp_seen_at = now
-    rate = _ramp_per_s(row, now, limits, policy)
-    if rate == math.inf:
-        return now
     at = max(row.ramp_next_at, now - policy.slack_s)
-    row.ramp_next_at = at + 1 / rate
+    row.ramp_next_at = at + 1 / _ramp_per_s(row, at, limits, policy)  # the rate of then, not of now
     return at
 
 

@@ -12,11 +12,13 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 
 from cctrawl.errors import InvalidInputError
+from cctrawl.transport.location import host_of
 
 if TYPE_CHECKING:
     from typing import Any
 
 _CONNECTIONS = 64
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")  # no proxy reaches our own machine
 
 
 class Pools:
@@ -32,6 +34,7 @@ class Pools:
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
+        self._proxies: dict[str, str] = {}
         self._pools: dict[str, urllib3.PoolManager] = {}
 
     def pool_for(self, url: str) -> urllib3.PoolManager:
@@ -40,8 +43,11 @@ class Pools:
         Raises:
             InvalidInputError: a proxy of a kind that is not supported.
         """
-        proxy = _proxy_of(url)
+        host = host_of(url)
         with self._lock:
+            if host not in self._proxies:
+                self._proxies[host] = _proxy_of(url)
+            proxy = self._proxies[host]
             if proxy not in self._pools:
                 self._pools[proxy] = self._make(proxy)
             return self._pools[proxy]
@@ -75,7 +81,8 @@ class Pools:
 
 def _proxy_of(url: str) -> str:
     parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
+    host = parts.hostname or ""
+    if host in _LOOPBACK or proxy_bypass(host):
         return ""
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all") or ""

@@ -58,7 +58,7 @@ class Tries:
         on_event: who hears of them.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what one request must know, made in one place
+    def __init__(  # noqa: PLR0917 - what one request must know, made in one place
         self,
         location: str,
         tries: int,

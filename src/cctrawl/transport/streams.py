@@ -32,7 +32,7 @@ class HttpStream:
 
     def __init__(self, backend: HttpBackend, location: str) -> None:
         self._backend = backend
-        self._location = location
+        self.name = self._location = location
         self._path = urlsplit(location).path
         self._tries = backend.tries(location)
         self._validator: str | None = None
@@ -44,6 +44,8 @@ class HttpStream:
 
     def read(self, length: int) -> bytes:
         """Return 1 to ``length`` bytes, ``b""`` only at the true end."""
+        if length <= 0:
+            return b""
         while True:
             try:
                 return self._read_once(length)
