@@ -22,6 +22,7 @@ from cctrawl.runs.task import Setup, Task, TaskFailure, TaskResult
 
 _START_FAILURES = 3
 _LAST_LINES_BYTES = 4096
+_GRACE_S = 5.0  # for a worker that hung up: it is about to end, and how it ends says why
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ class LocalEngine:
 
     def _lost(self, worker: _Worker, why: str = "") -> list[Event]:
         self._workers.remove(worker)
-        events = worker.kill()
+        events = worker.kill(grace_s=0 if why else _GRACE_S)
         reason = why or worker.death()
         if not worker.ready:
             self._start_failures += 1
@@ -276,11 +277,13 @@ class _Worker:
         *lines, self._unfinished = (self._unfinished + data).split(b"\n")
         return [Said(line.decode("utf-8", "replace"), printed=True) for line in lines]
 
-    def kill(self) -> list[Event]:
-        """End the process, wait for it, and return what it had printed."""
-        if self._process.poll() is None:
+    def kill(self, grace_s: float = 0) -> list[Event]:
+        """End the process, unless it ends by itself within the grace, and return what it had printed."""
+        try:
+            self._process.wait(grace_s)
+        except subprocess.TimeoutExpired:
             self._process.kill()
-        self._process.wait()
+            self._process.wait()
         events = self.read_output() if self.output_open else []
         self.connection.close()
         self.output.close()
@@ -294,7 +297,7 @@ class _Worker:
         return f"its worker ended with exit code {code}"
 
     def last_lines(self) -> str:
-        return self._printed.decode("utf-8", "replace").strip()
+        return " / ".join(self._printed.decode("utf-8", "replace").split("\n")[-4:]).strip(" /")
 
 
 EngineMaker = Callable[[Setup], Engine]

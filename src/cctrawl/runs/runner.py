@@ -14,8 +14,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from cctrawl.errors import AbortedError, JobError
-from cctrawl.output import PartSummary
 from cctrawl.progress import Progress, Snapshot
+from cctrawl.runs.columns import RunColumns
 from cctrawl.runs.engine import Engine, Event, Failed, Finished, Progressed, Said, WorkerLost
 from cctrawl.runs.ledger import RunFolder
 from cctrawl.runs.outputs import Output
@@ -74,8 +74,7 @@ class Runner:
         self._outcomes: deque[bool] = deque(maxlen=_JUDGED_INPUTS)
         self._work = _Work()
         self._shown_lines = 0
-        columns = self._ledger.fact("columns")
-        self._columns: tuple[str, ...] | None = None if columns is None else tuple(columns)
+        self._columns = RunColumns(self._ledger)
 
     @property
     def effort(self) -> Effort:
@@ -122,7 +121,7 @@ class Runner:
             position, location = row.position, row.location
         # A part has a name of its own per try: what an earlier one may still be writing cannot get into it.
         part = self._folder.staged / f"{position:06}.{secrets.token_hex(4)}"
-        return Task(position, location, part, self._columns)
+        return Task(position, location, part, self._columns.names)
 
     def _pause_s(self) -> float:
         if not self._again or not self._engine.free():
@@ -146,7 +145,7 @@ class Runner:
 
     def _finished(self, task: Task, result: TaskResult) -> None:
         try:
-            self._settle_columns(result.part)
+            self._columns.settle(result.part)
         except JobError as error:
             task.part.unlink(missing_ok=True)
             self._failed_try(task, TaskFailure(GIVE_UP, str(error), hint=error.hint))
@@ -170,32 +169,6 @@ class Runner:
         self._outcomes.append(True)
         self._output.advance()
         self._note_damages(task, result)
-
-    def _settle_columns(self, part: PartSummary) -> None:
-        """Hold the part against the run's columns and types; the first part with rows decides the columns."""
-        if part.columns is None:
-            return
-        if self._columns is None:
-            self._columns = part.columns
-            with self._ledger.transaction():
-                self._ledger.set_fact("columns", list(part.columns))
-        if part.columns != self._columns:
-            raise JobError(
-                f"its columns {part.columns} are not the run's {self._columns}",
-                hint='declare the columns of the job: @cctrawl.job("first", "second")',
-            )
-        if part.schema:
-            self._settle_types(part.schema)
-
-    def _settle_types(self, schema: bytes) -> None:
-        from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
-
-        held = self._ledger.fact("schema")
-        if held != schema.hex():
-            schemas = [parquet.deserialized(bytes.fromhex(held))] if held else []
-            both = parquet.unify([*schemas, parquet.deserialized(schema)])
-            with self._ledger.transaction():
-                self._ledger.set_fact("schema", parquet.serialized(both).hex())
 
     def _failed_try(self, task: Task, failure: TaskFailure) -> None:
         task.part.unlink(missing_ok=True)

@@ -170,7 +170,7 @@ def _run(task: Task, setup: Setup, job: Job, transport: Transport, progress: Tas
     location = locate(task.location, setup.settings.base_url)
     with transport.open_stream(location) as stream:
         progress.stream = stream
-        reader = _open_reader(stream, location, setup, job, progress)
+        reader = _open_reader(stream, setup, job, progress)
         progress.reader = reader
         writer = progress.writer = open_part(task.part, setup.format, task.columns, header=setup.header)
         try:
@@ -183,13 +183,13 @@ def _run(task: Task, setup: Setup, job: Job, transport: Transport, progress: Tas
     )
 
 
-def _open_reader(stream: Stream, location: str, setup: Setup, job: Job, progress: TaskProgress) -> RecordReader:
+def _open_reader(stream: Stream, setup: Setup, job: Job, progress: TaskProgress) -> RecordReader:
     def note(damage: Damage) -> None:
         if len(progress.damages) < NAMED_DAMAGES:
             progress.damages.append((damage.offset, damage.skipped_bytes, damage.reason))
 
     on_damage = note if setup.on_damage == "skip" else "raise"
-    return read_records(stream, want=job.want, on_damage=on_damage, filename=location.rpartition("/")[2])
+    return read_records(stream, want=job.want, on_damage=on_damage)
 
 
 def _write_rows(job: Job, reader: RecordReader, writer: PartWriter) -> None:

@@ -112,7 +112,7 @@ class _Report(threading.Thread):
             retries=now.retries + now.resumed_streams - before.retries - before.resumed_streams,
             refusals=now.refusals - before.refusals,
             requests=now.requests - before.requests,
-            waiting=self._transport.waiting,
+            waiting=now.waiting > 0,
             memory_bytes=_memory_bytes(),
         )
 

@@ -1,0 +1,86 @@
+"""Commands measured side by side: alternated, medians of CPU seconds, ratios printed, JSON written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run of a command, all its processes together."""
+
+    cpu_s: float
+    wall_s: float
+    output_lines: int
+    output_sha256: str
+
+
+def measured(command: Sequence[str], env: Mapping[str, str] | None = None) -> Sample:
+    """Run a command to its end and return what it took.
+
+    Raises:
+        SystemExit: the command failed.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, env=env, check=False)
+    wall_s = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr.decode(errors='replace')}")
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Sample(cpu_s, wall_s, done.stdout.count(b"\n"), hashlib.sha256(done.stdout).hexdigest())
+
+
+def compare(
+    name: str, commands: Mapping[str, Sequence[str]], *, rounds: int, subject: str, facts: Mapping[str, object]
+) -> dict[str, float]:
+    """Run the commands in turn, print medians and ratios to the subject, write them as JSON.
+
+    Args:
+        name: name of the result file.
+        commands: the commands by name.
+        rounds: how often each is run; a first round warms up and does not count.
+        subject: the command the others are compared with.
+        facts: what else belongs to the result.
+
+    Returns:
+        The CPU ratios other/subject, by name.
+    """
+    samples: dict[str, list[Sample]] = {label: [] for label in commands}
+    for round_number in range(rounds + 1):
+        for label, command in commands.items():
+            sample = measured(command)
+            if round_number:
+                samples[label].append(sample)
+    cpu = {label: statistics.median(sample.cpu_s for sample in taken) for label, taken in samples.items()}
+    wall = {label: statistics.median(sample.wall_s for sample in taken) for label, taken in samples.items()}
+    ratios = {label: cpu[label] / cpu[subject] for label in commands}
+    print(f"{name}: medians of {rounds} rounds")
+    for label in commands:
+        lines = samples[label][0].output_lines
+        print(f"  {label:10} {cpu[label]:8.3f} CPU s {wall[label]:8.3f} s {ratios[label]:6.2f}x  {lines:,} lines")
+    result = {
+        "name": name,
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "rounds": rounds,
+        "cpu_s": cpu,
+        "wall_s": wall,
+        "cpu_ratio_to_subject": ratios,
+        "subject": subject,
+        **facts,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return ratios
