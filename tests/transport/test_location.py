@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cctrawl.errors import InvalidInputError
+from cctrawl.transport import locate
+from cctrawl.transport.location import host_of
+
+BASE = "https://data.commoncrawl.org/"
+LISTED = "crawl-data/CC-MAIN-2020-24/warc.paths.gz"
+
+
+@pytest.fixture(autouse=True)
+def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("url", ["https://x.org/a b", "http://127.0.0.1:80/x", "s3://commoncrawl/crawl-data/a"])
+def test_urls_stay(url: str) -> None:
+    """A URL of a known scheme is a location as it is."""
+    assert locate(url, BASE) == url
+
+
+@pytest.mark.parametrize("prefix", ["crawl-data", "cc-index", "contrib", "projects"])
+def test_listed_paths_go_below_the_base(prefix: str) -> None:
+    """What listings name is below the base URL, or the base folder."""
+    assert locate(f"{prefix}/a.gz", BASE) == f"{BASE}{prefix}/a.gz"
+    assert locate(f"{prefix}/a.gz", "/mirror/") == f"/mirror/{prefix}/a.gz"
+    assert locate(Path(prefix) / "a.gz", BASE) == f"{BASE}{prefix}/a.gz"
+
+
+def test_odd_characters_of_listed_paths_are_quoted_in_urls() -> None:
+    """A path is quoted when it becomes part of a URL, and only then; ``=`` stays as the index has it."""
+    assert locate("cc-index/crawl=C/a b#c?.gz", BASE) == f"{BASE}cc-index/crawl=C/a%20b%23c%3F.gz"
+    assert locate("cc-index/a b", "/mirror/") == "/mirror/cc-index/a b"
+
+
+def test_local_files_win(tmp_path: Path) -> None:
+    """A path that exists here is a local file, even if it looks like a listed one."""
+    (tmp_path / LISTED).parent.mkdir(parents=True)
+    (tmp_path / LISTED).touch()
+    assert locate(LISTED, BASE) == str(tmp_path / LISTED)
+
+
+def test_everything_else_is_local(tmp_path: Path) -> None:
+    """Other names are local paths, made absolute, whether they exist or not; ``file://`` is one too."""
+    assert locate("a.warc", BASE) == str(tmp_path / "a.warc")
+    assert locate("/x/a.warc", BASE) == "/x/a.warc"
+    assert locate("file:///x/a%20b.warc", BASE) == "/x/a b.warc"
+    assert locate("~/a", BASE) == str(Path.home() / "a")
+
+
+@pytest.mark.parametrize("bad", ["ftp://x.org/a", "https:///a", ""])
+def test_what_is_no_location(bad: str) -> None:
+    """Unknown schemes, URLs without host and empty names are the caller's mistake."""
+    with pytest.raises(InvalidInputError):
+        locate(bad, BASE)
+
+
+def test_hosts_are_compared_without_default_port_and_case() -> None:
+    """The same server has one name in the rate budget."""
+    assert host_of("https://Data.CommonCrawl.org:443/x") == "https://data.commoncrawl.org"
+    assert host_of("http://h:8080/x") == "http://h:8080"
+    assert host_of("s3://commoncrawl/x") == "s3://commoncrawl"
