@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from cctrawl.warc.heads import BLANK_LINE, MAX_HEAD_BYTES, content_length
+from cctrawl.warc.heads import MAX_HEAD_BYTES, content_length, find_blank_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,9 +185,9 @@ class Framer:
 
     def _head(self, start: int, *, final: bool) -> tuple[int, int]:
         """Return where the head that begins at ``start`` ends, and where its block begins."""
-        match = BLANK_LINE.search(self._buf, start, start + MAX_HEAD_BYTES)
-        if match is not None:
-            return match.span()
+        span = find_blank_line(self._buf, start, start + MAX_HEAD_BYTES)
+        if span is not None:
+            return span
         held = len(self._buf) - start
         if held >= MAX_HEAD_BYTES:
             raise _NotARecordError(f"a WARC head of more than {MAX_HEAD_BYTES} bytes", start + len(VERSION))

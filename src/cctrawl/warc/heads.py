@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 
 MAX_HEAD_BYTES = 1 << 20  # a WARC head longer than this is damage; Common Crawl's are below 10 kB
 
-# The blank line that ends a head, whatever the line ends are.
-BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _LENGTH = re.compile(rb"\ncontent-length[ \t]*:[ \t]*(\d{1,18})[ \t]*(?=\r?\n|\Z)", re.IGNORECASE)
 _CANONICAL_LENGTH = b"\nContent-Length: "
 
@@ -71,6 +70,18 @@ def _parse_fields(lines: bytes) -> list[tuple[str, str]]:
         if colon:
             fields.append((decode_header(name_bytes).strip(), decode_header(value_bytes).strip()))
     return fields
+
+
+def find_blank_line(raw: bytes | bytearray, start: int, stop: int) -> tuple[int, int] | None:
+    """Return ``[start, stop)`` of the blank line that ends a head, with the line end before it, or None.
+
+    Any mixture of line ends counts. The usual one is found an order of magnitude faster than by the pattern.
+    """
+    at = raw.find(b"\r\n\r\n", start, stop)
+    if at >= 0 and raw.find(b"\n\n", start, at) < 0 and raw.find(b"\n\r\n", start, at) < 0:
+        return at, at + 4
+    match = _BLANK_LINE.search(raw, start, stop)
+    return match.span() if match else None
 
 
 def content_length(raw: bytes | bytearray, start: int, stop: int) -> int | None:
@@ -144,7 +155,8 @@ class RecordHead:
         stop = self._head_stop
         at = raw.find(canonical, 0, stop)
         if at < 0:
-            return self.headers.get(name, "")
+            absent = raw[:stop].lower().find(b"\n" + name.lower().encode()) < 0
+            return "" if absent else self.headers.get(name, "")
         at += len(canonical)
         end = raw.find(b"\n", at, stop)
         if end < 0:

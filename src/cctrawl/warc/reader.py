@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Source = str | os.PathLike[str] | Readable
 
 MAX_RECORD_BYTES = 256 << 20
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 19  # measured: less is no faster, more only takes memory
 _SNIFFED_BYTES = 1 << 20
 
 
@@ -111,7 +111,7 @@ def _last_part(source: str) -> str:
 
 def _name_of(source: object) -> str:
     name = getattr(source, "name", "")
-    return os.path.basename(name) if isinstance(name, str) else ""  # noqa: PTH119 - as above
+    return _last_part(name) if isinstance(name, str) else ""
 
 
 @final

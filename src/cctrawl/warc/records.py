@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from cctrawl.warc.charsets import decode_text
-from cctrawl.warc.heads import BLANK_LINE, Headers, RecordHead
+from cctrawl.warc.heads import Headers, RecordHead, find_blank_line
 from cctrawl.warc.payload import decode_payload
 
+_ENCODED = re.compile(rb"\n(?:content|transfer)-encoding[ \t]*:", re.IGNORECASE)
 _STATUS = re.compile(rb"HTTP/[\d.]+[ \t]+(\d{3})\b")
 
 
@@ -43,7 +44,7 @@ class Record(RecordHead):
         self.length = length
         self._block_start = block_start
         self._block_stop = block_stop
-        self._http: tuple[int | None, Headers, int] | None = None
+        self._http: tuple[int | None, Headers] | None = None
         self._payload: bytes | None = None
         self._text: tuple[str, str] | None = None
 
@@ -70,8 +71,14 @@ class Record(RecordHead):
         Crawl stores bodies decoded, whatever their headers say.
         """
         if self._payload is None:
-            _, headers, start = self._http_message()
-            self._payload = decode_payload(self._slice(start), headers, cut=bool(self.truncated))
+            if not self._is_http():
+                self._payload = self.block
+            else:
+                head_stop, start = self._http_head()
+                body = self._slice(start)
+                if _ENCODED.search(self._raw, self._block_start, head_stop):
+                    body = decode_payload(body, self.http_headers, cut=bool(self.truncated))
+                self._payload = body
         return self._payload
 
     @property
@@ -92,10 +99,10 @@ class Record(RecordHead):
         with memoryview(self._raw) as view:  # one copy, not two, where _raw is a bytearray
             return bytes(view[start : self._block_stop])
 
-    def _http_message(self) -> tuple[int | None, Headers, int]:
-        """Return status, header fields and where in ``_raw`` the body begins."""
+    def _http_message(self) -> tuple[int | None, Headers]:
+        """Return the HTTP status and header fields."""
         if self._http is None:
-            self._http = self._parse_http() if self._is_http() else (None, Headers(), self._block_start)
+            self._http = self._parse_http() if self._is_http() else (None, Headers())
         return self._http
 
     def _is_http(self) -> bool:
@@ -106,13 +113,16 @@ class Record(RecordHead):
         content_type = self.headers.get("Content-Type", "application/http")
         return content_type.lower().startswith("application/http")
 
-    def _parse_http(self) -> tuple[int | None, Headers, int]:
-        start, stop = self._block_start, self._block_stop
-        blank = BLANK_LINE.search(self._raw, start, stop)
-        head_stop, body_start = blank.span() if blank else (stop, stop)
-        first_line, _, lines = bytes(self._raw[start:head_stop]).partition(b"\n")
+    def _http_head(self) -> tuple[int, int]:
+        """Return where in ``_raw`` the HTTP head ends, and where the body begins."""
+        stop = self._block_stop
+        return find_blank_line(self._raw, self._block_start, stop) or (stop, stop)
+
+    def _parse_http(self) -> tuple[int | None, Headers]:
+        head_stop, _ = self._http_head()
+        first_line, _, lines = bytes(self._raw[self._block_start : head_stop]).partition(b"\n")
         status = _STATUS.match(first_line)
-        return (int(status[1]) if status else None), Headers(lines), body_start
+        return (int(status[1]) if status else None), Headers(lines)
 
     def _decoded(self) -> tuple[str, str]:
         if self._text is None:
