@@ -13,6 +13,7 @@ from cctrawl.errors import CctrawlError
 from cctrawl.store.rates import HostRate, RateBook
 
 if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
     from pathlib import Path
 
 HOST = "https://data.commoncrawl.org"
@@ -56,11 +57,13 @@ def test_changes_of_threads_and_processes_never_get_lost(tmp_path: Path) -> None
     """Every change sees the one before it, whoever made it."""
     path = tmp_path / "rates.sqlite"
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_count_often, args=(path, 200)) for _ in range(2)]
-    threads = [threading.Thread(target=_count_often, args=(path, 50)) for _ in range(3)]
-    for worker in (*processes, *threads):
+    workers: list[BaseProcess | threading.Thread] = [
+        *(context.Process(target=_count_often, args=(path, 200)) for _ in range(2)),
+        *(threading.Thread(target=_count_often, args=(path, 50)) for _ in range(3)),
+    ]
+    for worker in workers:
         worker.start()
-    for worker in (*processes, *threads):
+    for worker in workers:
         worker.join()
     book = RateBook(path)
     assert book.read(HOST).window_count == 2 * 200 + 3 * 50

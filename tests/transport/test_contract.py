@@ -53,9 +53,11 @@ class Place:
 
     @property
     def file(self) -> str:
+        """The location of the file with bytes in it."""
         return self.at(NAME)
 
     def at(self, name: str) -> str:
+        """Return the location of a file."""
         return self.root + (name.replace(" ", "%20") if "://" in self.root else name)
 
 

@@ -276,7 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = body.stop - body.start
         sent = length if body.breaks_after is None else min(length, body.breaks_after)
         stream.seek(body.start)
-        if body.chunked:
+        if body.chunked and sent:  # a chunk of no bytes would be the last one
             self.wfile.write(b"%x\r\n" % sent)
         if body.bytes_per_s is not None:
             self._send_slowly(stream, sent, body.bytes_per_s)
