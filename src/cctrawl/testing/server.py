@@ -2,7 +2,7 @@
 
 HTTP/1.1 with keep-alive, ``GET`` and ``HEAD``, single ranges (also ``bytes=-N``), ``ETag``, ``If-Range``, 416, and
 S3's XML for what is not there. Bodies go out by ``sendfile``, so it serves benchmarks too. It is just a URL: other
-processes may use it as long as it lives. ``python -m cctrawl.testing.server FOLDER`` serves without faults.
+processes may use it as long as it lives.
 """
 
 from __future__ import annotations
@@ -349,15 +349,3 @@ def _spoil(body: _Body, fault: Fault) -> None:
 def _content_type(file: Path) -> str:
     known = {".json": "application/json", ".gz": "application/octet-stream", ".html": "text/html"}
     return known.get(file.suffix, "binary/octet-stream")
-
-
-def main() -> None:
-    """Serve the folder named on the command line until interrupted; print its URL first."""
-    port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    with FakeServer(sys.argv[1], port=port) as server:
-        print(server.url, flush=True)  # noqa: T201 - who starts it reads the URL here
-        threading.Event().wait()
-
-
-if __name__ == "__main__":
-    main()

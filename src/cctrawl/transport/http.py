@@ -95,7 +95,9 @@ class HttpBackend:
 
         try:
             return self.ask(location, consume, range_header=f"bytes=-{length}")
-        except UnsatisfiedRangeError:
+        except UnsatisfiedRangeError as error:
+            if error.size_bytes or self.size(location):
+                raise TransportError(f"{location}: the server has no last {length} bytes of it") from error
             return Tail(b"", 0, 0)  # only an empty file has no last byte
 
     def size(self, location: str) -> int:
