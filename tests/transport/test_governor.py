@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import Bench
+    from tests.transport.conftest import Bench
 
 Outcome = tuple[list[int], CountersSnapshot]
 

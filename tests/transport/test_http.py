@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from cctrawl.transport.http import user_agent
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Bench
+    from tests.transport.conftest import Bench
 
 
 def test_user_agent_names_program_version_and_contact(bench: Bench) -> None:
@@ -115,7 +116,7 @@ def test_closing_wakes_those_who_wait(bench: Bench) -> None:
     thread = threading.Thread(target=wait)
     thread.start()
     while not transport.counters.snapshot().waiting:
-        pass
+        time.sleep(0.001)
     transport.close()
     thread.join(10)
     assert len(errors) == 1

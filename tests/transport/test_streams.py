@@ -21,7 +21,7 @@ from cctrawl.testing.faults import (
 )
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.transport.conftest import Bench
 
 
 def test_the_first_request_asks_for_the_whole_file(bench: Bench) -> None:
