@@ -15,6 +15,7 @@ import re
 import sys
 import urllib.request
 from collections.abc import Iterator
+from typing import IO
 from urllib.parse import urlparse
 
 THEME = re.compile(rb"wp-content/themes/(?=([^/\s\"'<>\\]+)/)")
@@ -54,14 +55,30 @@ def warcio(url: str) -> Iterator[Row]:
                     yield urlparse(record.rec_headers.get_header("WARC-Target-URI")).netloc, theme
 
 
+class Forward:
+    """A response as fastwarc 2 needs it: it asks for `tell`, and takes `seek` for granted where there is one."""
+
+    def __init__(self, body: IO[bytes]) -> None:
+        self._body = body
+        self._position = 0
+
+    def read(self, length: int = -1) -> bytes:
+        """Read on."""
+        data = self._body.read(length)
+        self._position += len(data)
+        return data
+
+    def tell(self) -> int:
+        """Return how much was read."""
+        return self._position
+
+
 def fastwarc(url: str) -> Iterator[Row]:
     """Iterate with fastwarc over urllib's response, responses only."""
-    from fastwarc.stream_io import GZipStream, PythonIOStreamAdapter
-    from fastwarc.warc import ArchiveIterator, WarcRecordType
+    from fastwarc import ArchiveIterator, WarcRecordType
 
     with urllib.request.urlopen(url) as body:
-        stream = GZipStream(PythonIOStreamAdapter(body))
-        for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=False):
+        for record in ArchiveIterator(Forward(body), record_types=WarcRecordType.response, parse_http=False):
             page = record.reader.read()
             if b"wp-content/themes/" in page:
                 page = page[page.find(b"\r\n\r\n") + 4 :]

@@ -153,10 +153,9 @@ class LocalEngine:
         for ready in wait(list(sources), timeout_s):
             source = cast("Connection | IO[bytes]", ready)
             worker = sources[source]
-            if source is worker.output:
-                events += worker.read_output()
-            elif worker in self._workers:
-                events += self._heard(worker)
+            if worker not in self._workers:
+                continue  # it was lost a moment ago, and has been read to its end
+            events += worker.read_output() if source is worker.output else self._heard(worker)
         events += self._overdue()
         return events
 

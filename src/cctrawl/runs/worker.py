@@ -29,6 +29,7 @@ def main(descriptor: int) -> None:
     driver = os.getppid()
     _die_with(driver)
     faulthandler.enable()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a job's last words count
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(descriptor)
     try:
@@ -59,7 +60,6 @@ class _Worker:
         finally:
             report.stop()
         self._send(report.progressed())
-        sys.stdout.flush()
         if isinstance(outcome, TaskFailure):
             self._send(Failed(task.position, outcome))
         else:
