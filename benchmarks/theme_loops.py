@@ -15,7 +15,7 @@ import re
 import sys
 import urllib.request
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, cast
 from urllib.parse import urlparse
 
 THEME = re.compile(rb"wp-content/themes/(?=([^/\s\"'<>\\]+)/)")
@@ -56,7 +56,7 @@ def warcio(url: str) -> Iterator[Row]:
 
 
 class Forward:
-    """A response as fastwarc 2 needs it: it asks for `tell`, and takes `seek` for granted where there is one."""
+    """A response as fastwarc 2 needs it: it asks for `tell`, and would use a `seek` that only raises."""
 
     def __init__(self, body: IO[bytes]) -> None:
         self._body = body
@@ -78,7 +78,9 @@ def fastwarc(url: str) -> Iterator[Row]:
     from fastwarc import ArchiveIterator, WarcRecordType
 
     with urllib.request.urlopen(url) as body:
-        for record in ArchiveIterator(Forward(body), record_types=WarcRecordType.response, parse_http=False):
+        for record in ArchiveIterator(
+            cast("IO[bytes]", Forward(body)), record_types=WarcRecordType.response, parse_http=False
+        ):
             page = record.reader.read()
             if b"wp-content/themes/" in page:
                 page = page[page.find(b"\r\n\r\n") + 4 :]

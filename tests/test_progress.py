@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 
-from cctrawl import progress
 from cctrawl.progress import Snapshot, format_bytes, format_duration, open_progress
 
 
@@ -21,7 +21,7 @@ def snapshot(**given: int) -> Snapshot:
 def test_a_log_gets_a_line_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """However often numbers come, a log gets one line per interval, with totals, rates and the time left."""
     clock = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     log = io.StringIO()
     shown = open_progress(stream=log)
     for second in range(181):
@@ -46,7 +46,7 @@ def test_quiet_keeps_what_must_be_said() -> None:
 def test_trouble_is_in_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failures, retries, refusals and damage appear as soon as there are any."""
     clock = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     log = io.StringIO()
     shown = open_progress(stream=log)
     clock[0] = 61.0

@@ -119,7 +119,8 @@ def test_parts_join_in_order_with_the_wider_schema(tmp_path: Path) -> None:
     """Parts with different types, and empty ones, become one file whose rows keep their order."""
     parts = []
     schemas = []
-    for number, rows in enumerate([[(None, 1)], [], [("x", 2.5)]]):
+    parts_rows: list[list[tuple[object, ...]]] = [[(None, 1)], [], [("x", 2.5)]]
+    for number, rows in enumerate(parts_rows):
         path = tmp_path / str(number)
         part = open_part(path, "parquet", ("a", "b"))
         for row in rows:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
-from cctrawl.cli.options import network_options
+from cctrawl.cli.options import Function, network_options
 from cctrawl.settings import Settings
 
 _FORMATS = ("table", "jsonl", "csv", "parquet")
 _output_option = click.option("-o", "--output", default="-", metavar="FILE", help="Write to a file. [stdout]")
 
 
-def _format_option(*more: str) -> object:
+def _format_option(*more: str) -> Callable[[Function], Function]:
     return click.option(
         "-f",
         "--format",
@@ -29,7 +31,7 @@ def _format(given: str | None, output: str) -> str | None:
 
 
 @click.command("crawls")
-@_format_option()  # type: ignore[operator]  # click's own decorator
+@_format_option()
 @_output_option
 @network_options
 def crawls_command(settings: Settings, format: str | None, output: str) -> None:  # noqa: A002 - the option's name
@@ -54,7 +56,7 @@ def crawls_command(settings: Settings, format: str | None, output: str) -> None:
 )
 @click.option("--subset", metavar="NAME", help="For cc-index-table: warc, robotstxt or crawldiagnostics. [all]")
 @click.option("--urls", is_flag=True, help="Whole URLs instead of paths.")
-@_format_option("paths")  # type: ignore[operator]  # click's own decorator
+@_format_option("paths")
 @_output_option
 @network_options
 def files_command(
@@ -87,7 +89,7 @@ def files_command(
 
 
 @click.command("jobs")
-@_format_option()  # type: ignore[operator]  # click's own decorator
+@_format_option()
 @_output_option
 def jobs_command(format: str | None, output: str) -> None:  # noqa: A002 - the option's name
     """List the jobs that come with cctrawl; your own is `my_job.py:function`."""

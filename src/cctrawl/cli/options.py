@@ -47,7 +47,7 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on 
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more: also what lies behind an error.")
 
 
-class Share(click.ParamType):
+class Share(click.ParamType[float]):
     """A share between 0 and 1: ``0.05`` or ``5%``."""
 
     name = "share"

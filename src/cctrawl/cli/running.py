@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @verbose_option
 @network_options
 @click.pass_context
-def run_command(context: click.Context, files: tuple[str, ...], verbose: bool, **options: Any) -> None:  # noqa: ANN401, ARG001, FBT001 - click calls it by name; `cli.app` reads --verbose
+def run_command(context: click.Context, /, files: tuple[str, ...], verbose: bool, **options: Any) -> None:  # noqa: ANN401, ARG001, FBT001 - click calls it by name; `cli.app` reads --verbose
     r"""Run JOB over the files of a crawl and write its rows.
 
     JOB is a shipped job (see `cctrawl jobs`), `my_job.py:function` or `package.module:function`. The function takes

@@ -15,13 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import IO, Protocol, cast
+from typing import IO, Any, Protocol, cast
 
 from cctrawl.errors import EngineError
 from cctrawl.runs.task import Setup, Task, TaskFailure, TaskResult
 
 _START_FAILURES = 3
 _LAST_LINES_BYTES = 4096
+_READ_BYTES = 1 << 16
 _GRACE_S = 5.0  # for a worker that hung up: it is about to end, and how it ends says why
 
 
@@ -150,7 +151,7 @@ class LocalEngine:
             if worker.output_open:
                 sources[worker.output] = worker
         events: list[Event] = []
-        for ready in wait(list(sources), timeout_s):
+        for ready in wait(list[Any](sources), timeout_s):
             source = cast("Connection | IO[bytes]", ready)
             worker = sources[source]
             if worker not in self._workers:
@@ -264,14 +265,15 @@ class _Worker:
     def read_output(self) -> list[Event]:
         """Return the lines the process has printed since the last call."""
         try:
-            data = self.output.read(1 << 16)
+            data: bytes | None = self.output.read(_READ_BYTES)
         except OSError:
             data = b""
         if data is None:
             return []
         if not data:
             self.output_open = False
-            data = b"\n" if self._unfinished else b""
+        if self._unfinished and (not data or len(self._unfinished) > _READ_BYTES):
+            data += b"\n"  # the last line of all, or one that does not end
         self._printed = (self._printed + data)[-_LAST_LINES_BYTES:]
         *lines, self._unfinished = (self._unfinished + data).split(b"\n")
         return [Said(line.decode("utf-8", "replace"), printed=True) for line in lines]

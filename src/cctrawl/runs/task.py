@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,8 +189,7 @@ def _open_reader(stream: Stream, setup: Setup, job: Job, progress: TaskProgress)
         if len(progress.damages) < NAMED_DAMAGES:
             progress.damages.append((damage.offset, damage.skipped_bytes, damage.reason))
 
-    on_damage = note if setup.on_damage == "skip" else "raise"
-    return read_records(stream, want=job.want, on_damage=on_damage)
+    return read_records(stream, want=job.want, on_damage=note if setup.on_damage == "skip" else "raise")
 
 
 def _write_rows(job: Job, reader: RecordReader, writer: PartWriter) -> None:
@@ -227,11 +227,16 @@ def _called(job: Job, records: _Records) -> Iterable[object]:
 def job_error(job: Job, error: Exception) -> JobError:
     """Return what the user should see of an exception in their job: its line, without our frames."""
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if frame.filename != __file__] or frames
+    theirs = list(dropwhile(_is_ours, frames)) or frames
     place = f" (line {theirs[-1].lineno} of {Path(theirs[-1].filename).name})"
     details = "".join(traceback.format_list(theirs)) + "".join(traceback.format_exception_only(error))
     text = str(error) or "no message"
     return JobError(f"the job {job.name} raised {type(error).__name__}: {text:.500}{place}", details=details)
+
+
+def _is_ours(frame: traceback.FrameSummary) -> bool:
+    file = Path(frame.filename)
+    return file.parent == Path(__file__).parent or file == Path(__file__).parent / "jobs" / "job.py"
 
 
 class _Records(Iterator["Record"]):

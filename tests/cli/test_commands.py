@@ -1,0 +1,248 @@
+"""The installed command, as a shell calls it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import cctrawl
+from cctrawl.testing import FakeCrawls, FakeServer, SlowBytes
+
+CRAWL = "CC-MAIN-2024-22"
+PROGRAM = [sys.executable, "-m", "cctrawl"]
+
+
+def call(*words: object, stdin: str = "", code: int = 0, cwd: Path | None = None) -> tuple[str, str]:
+    """Run the command, check its exit code, return stdout and stderr."""
+    done = subprocess.run(
+        [*PROGRAM, *map(str, words)], input=stdin, capture_output=True, text=True, timeout=120, check=False, cwd=cwd
+    )
+    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout, done.stderr
+
+
+def names(text: str) -> list[str]:
+    """Return the paths in JSON lines."""
+    return [json.loads(line)["path"] for line in text.splitlines()]
+
+
+def test_help_says_what_there_is_and_loads_little() -> None:
+    """The help names every command, and imports neither pyarrow nor rich nor urllib3 nor dask."""
+    out, _ = call("--help")
+    for command in ("crawls", "demo", "files", "jobs", "run", "try"):
+        assert f"  {command} " in out
+    code = "import sys\nfrom cctrawl.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "print([name for name in ('pyarrow', 'rich', 'urllib3', 'dask', 'sqlite3') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", ["crawls", "demo", "files", "jobs", "run", "try"])
+def test_every_command_explains_itself(command: str) -> None:
+    """Each command has help of its own."""
+    out, _ = call(command, "--help")
+    assert out.startswith(f"Usage: cctrawl {command} ")
+
+
+def test_version() -> None:
+    """--version tells the package's version."""
+    assert call("--version")[0] == f"cctrawl {cctrawl.__version__}\n"
+
+
+def test_crawls_newest_first(fake: FakeCrawls) -> None:
+    """In a pipe the crawls are JSON lines, newest first."""
+    out, _ = call("crawls", "--base-url", fake.root)
+    assert [json.loads(line)["crawl"] for line in out.splitlines()] == fake.crawls
+
+
+def test_files_of_one_kind(fake: FakeCrawls, server: FakeServer) -> None:
+    """The files of a kind come in the listing's order, as paths or whole URLs."""
+    out, _ = call("files", "warc", "-c", CRAWL, "--base-url", server.url)
+    assert names(out) == fake.files(CRAWL)
+    out, _ = call("files", "warc", "-c", CRAWL, "--base-url", server.url, "--urls", "-f", "csv")
+    assert out.splitlines() == ["url", *(server.url + path for path in fake.files(CRAWL))]
+
+
+def test_run_and_resume(fake: FakeCrawls, tmp_path: Path) -> None:
+    """A run writes its rows and a summary; the same command says that it is finished."""
+    words = ["run", "themes", "-c", CRAWL, "--limit", "4", "-o", tmp_path / "themes.csv", "--base-url", fake.root]
+    out, err = call(*words)
+    assert out == ""
+    rows = [tuple(row) for row in csv.reader((tmp_path / "themes.csv").read_text().splitlines())]
+    assert rows == [("domain", "theme"), *fake.expected_themes(fake.files(CRAWL)[:4])]
+    assert "done: 4 of 4 files" in err
+    assert "finished: nothing is left to do" in call(*words)[1]
+
+
+def test_files_on_the_command_line_to_stdout(fake: FakeCrawls) -> None:
+    """--files takes what a shell expands; stdout gets the rows and nothing else."""
+    paths = fake.files(CRAWL)[:3]
+    out, err = call("run", "themes", "--files", *(fake.root / path for path in paths), "-o", "-", "-f", "jsonl")
+    assert [tuple(json.loads(line).values()) for line in out.splitlines()] == fake.expected_themes(paths)
+    assert "-> stdout" in err
+
+
+def test_files_piped_into_a_run(fake: FakeCrawls, server: FakeServer, tmp_path: Path) -> None:
+    """What `files` prints, in any order, `run --files -` reads."""
+    listed, _ = call("files", "warc", "-c", "latest", "--base-url", server.url)
+    lines = listed.splitlines()[::-2]
+    words = ["run", "themes", "--files", "-", "-o", tmp_path / "some.csv", "--base-url", server.url]
+    call(*words, stdin="\n".join(lines))
+    with (tmp_path / "some.csv").open(newline="") as file:
+        rows = [tuple(row) for row in csv.reader(file)][1:]
+    assert rows == fake.expected_themes(names("\n".join(lines)))
+    bare, _ = call("files", "warc", "-c", "latest", "--base-url", server.url, "-f", "paths")
+    assert bare.splitlines() == names(listed)
+
+
+def test_a_job_of_the_users_own(fake: FakeCrawls, tmp_path: Path) -> None:
+    """A function of a file runs by `try` and by `run`, on WAT files, into a folder of Parquet."""
+    (tmp_path / "my_job.py").write_text(
+        "import json\n\nimport cctrawl\n\n\n@cctrawl.job('kind', 'count', kind='wat')\n"
+        "def count_servers(records):\n    number = sum(record.type == 'metadata' for record in records)\n"
+        "    yield 'metadata', number\n"
+    )
+    wat = next((fake.root / "crawl-data" / CRAWL).rglob("*.wat.gz"))
+    out, err = call("try", "my_job.py:count_servers", wat, cwd=tmp_path)
+    row = json.loads(out)
+    assert row["kind"] == "metadata"
+    assert row["count"] > 0
+    assert "records read" in err
+    words = [
+        "-c",
+        "latest",
+        "--kind",
+        "wat",
+        "--sample",
+        "0.6",
+        "-o",
+        "out/",
+        "-f",
+        "parquet",
+        "--base-url",
+        fake.root,
+    ]
+    call("run", "my_job.py:count_servers", *words, cwd=tmp_path)
+    assert list((tmp_path / "out").glob("part-*.parquet"))
+
+
+def test_try_shows_some_rows(fake: FakeCrawls) -> None:
+    """Try shows as many rows as asked for, and stops reading then."""
+    path = fake.files(CRAWL)[0]
+    out, _ = call("try", "themes", path, "-n", "2", "-f", "csv", "--base-url", fake.root)
+    assert list(csv.reader(io.StringIO(out)))[1:] == [list(row) for row in fake.expected_themes([path])[:2]]
+
+
+def test_jobs_are_listed() -> None:
+    """The shipped jobs have columns and a line that says what they yield."""
+    jobs = {row["job"]: row for row in map(json.loads, call("jobs")[0].splitlines())}
+    assert set(jobs) == {"servers", "themes"}
+    assert jobs["themes"]["columns"] == "domain, theme"
+    assert all(row["what it yields"] for row in jobs.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["run", "themes", "-o", "x.csv"], 2, "either a crawl or files"),
+        (["run", "thems", "-c", "latest", "-o", "x.csv"], 2, "did you mean 'themes'?"),
+        (["run", "themes", "-c", "latest"], 2, "--output"),
+        (["run", "themes", "-c", "latest", "-o", "x.doc"], 2, "-f csv"),
+        (["run", "themes", "-c", "latest", "-o", "x.csv", "--sample", "7"], 2, "--sample"),
+        (["run", "themes", "-c", "latest", "-o", "x.csv", "--kind", "png"], 2, "warc, wat"),
+        (["run", "themes", "-c", "latest", "-o", "x.csv", "--rate", "fast"], 2, "--rate"),
+        (["run", "themes", "-c", "latest", "-o", "x.csv", "--on-damage", "cry"], 2, "skip or raise"),
+        (["files", "png", "-c", "latest"], 2, "hint:"),
+        (["files", "warc", "-c", "CC-MAIN-1999-01"], 3, "hint:"),
+        (["try", "themes", "/no/such/file.warc.gz"], 3, "/no/such/file.warc.gz"),
+        (["frobnicate"], 2, "No such command"),
+    ],
+)
+def test_bad_input_has_a_clear_error(
+    fake: FakeCrawls, tmp_path: Path, words: Sequence[str], code: int, text: str
+) -> None:
+    """What cannot be is said in a line with a hint, with the right exit code, never as a traceback."""
+    base = [] if words[0] == "frobnicate" else ["--base-url", str(fake.root)]
+    _, err = call(*words, *base, code=code, cwd=tmp_path)
+    assert text in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_server_is_a_network_error(tmp_path: Path) -> None:
+    """When nobody answers, the list cannot be had: exit 5, with the reason."""
+    words = ["crawls", "--base-url", "http://127.0.0.1:1/", "--tries", "1", "--data-dir", tmp_path]
+    assert "127.0.0.1:1" in call(*words, code=5)[1]
+
+
+def test_a_job_that_raises_shows_the_users_own_lines(fake: FakeCrawls, tmp_path: Path) -> None:
+    """The traceback of a job shows the user's file, not ours, and the exit code is 1."""
+    (tmp_path / "bad.py").write_text("def job(records):\n    for record in records:\n        yield 1 / 0\n")
+    _, err = call("try", "bad.py:job", fake.root / fake.files(CRAWL)[0], code=1, cwd=tmp_path)
+    assert 'bad.py", line 3' in err
+    assert "error: the job job raised ZeroDivisionError" in err
+    assert "cctrawl/runs" not in err
+
+
+def test_a_broken_pipe_ends_quietly(fake: FakeCrawls) -> None:
+    """`cctrawl … | head -n 1` says nothing about the pipe."""
+    files = " ".join(str(fake.root / path) for path in fake.files(CRAWL))
+    program = f"{sys.executable} -m cctrawl"
+    for words in (f"run themes -q --files {files} -o - -f csv", f"files warc -c all --base-url {fake.root}"):
+        done = subprocess.run(
+            ["bash", "-c", f"{program} {words} | head -n 1"], capture_output=True, text=True, check=True
+        )
+        assert len(done.stdout.splitlines()) == 1
+        assert "pipe" not in done.stderr.lower()
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_everything_and_says_how_to_go_on(
+    fake: FakeCrawls, server: FakeServer, tmp_path: Path, sign: signal.Signals
+) -> None:
+    """Ctrl-C and a polite kill stop at once with exit 130 and a hint; the same command goes on."""
+    server.set_faults([SlowBytes(path="*/warc/*", bytes_per_s=30_000)])
+    output = tmp_path / "themes.csv"
+    words = ["run", "themes", "-c", CRAWL, "-o", output, "--base-url", server.url, "--workers", "2"]
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        while server.count("*/warc/*.gz") < 4:
+            time.sleep(0.05)
+        process.send_signal(sign)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+    server.set_faults()
+    _, err = call(*words)
+    assert "going on: " in err
+    with output.open(newline="") as file:
+        assert [tuple(row) for row in csv.reader(file)][1:] == fake.expected_themes(fake.files(CRAWL))
+
+
+def test_the_demo_shows_the_main_job(tmp_path: Path) -> None:
+    """The demonstration ends well, offline, and keeps the rows if asked."""
+    out, err = call("demo", "-o", tmp_path / "themes.csv")
+    assert "once each, in order" in err
+    assert len(out.splitlines()) == 5
+    assert (tmp_path / "themes.csv").read_text().startswith("domain,theme\n")
+
+
+def test_settings_come_from_the_environment(fake: FakeCrawls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CCTRAWL_BASE_URL stands for --base-url."""
+    monkeypatch.setenv("CCTRAWL_BASE_URL", str(fake.root))
+    assert len(call("crawls")[0].splitlines()) == len(fake.crawls)
+    assert os.environ["CCTRAWL_DATA_DIR"]
