@@ -3,7 +3,8 @@
 What happens inside, in the order to read it: ``reader`` opens a source and looks at its first bytes (``formats``).
 A ``window`` moves over the compressed bytes. ``members`` takes gzip members whole, the fast path;
 ``streaming`` reads everything unusual piece by piece, and finds the way back after ``damage``. ``framing``
-cuts inflated bytes into records. ``heads`` and ``records`` are what users hold; ``payload`` undoes HTTP's encodings, ``charsets`` makes text.
+cuts inflated bytes into records. ``heads`` and ``records`` are what users hold; ``payload`` undoes HTTP's
+encodings, ``charsets`` makes text.
 """
 
 from __future__ import annotations

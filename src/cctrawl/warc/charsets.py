@@ -19,6 +19,18 @@ _IN_CONTENT_TYPE = re.compile(r"charset\s*=\s*[\"']?\s*([^\s\"';,]+)", re.IGNORE
 _IN_META = re.compile(rb"<meta\b[^>]{0,512}?\bcharset\s*=\s*[\"']?\s*([^\s\"'/>;]{2,40})", re.IGNORECASE)
 _IN_XML = re.compile(rb"\s*<\?xml\b[^>]{0,256}?\bencoding\s*=\s*[\"']([^\"'>]{2,40})", re.IGNORECASE)
 
+_TO_LAST_ASCII = re.compile(rb".*[\t-\r -@]", re.DOTALL)
+_WHATWG_NAMES = {
+    "cp932": "shift_jis",
+    "cp949": "euc-kr",
+    "cp950": "big5",
+    "big5hkscs": "big5",
+    "euc_jis_2004": "euc-jp",
+    "euc_jisx0213": "euc-jp",
+    "mac_cyrillic": "x-mac-cyrillic",
+    "mac_roman": "macintosh",
+}
+
 
 def decode_text(data: bytes, content_type: str = "") -> tuple[str, str]:
     """Return the text and the WHATWG name of the charset it was decoded with.
@@ -75,8 +87,10 @@ def _guess(data: bytes) -> tuple[str, str]:
     except UnicodeDecodeError:
         pass
     else:
-        if len(data) - used < 4:
-            return text + "\N{REPLACEMENT CHARACTER}" * (used < len(data)), "utf-8"
+        if used == len(data):
+            return text, "utf-8"
+        if len(data) - used < 4 and not text.isascii():
+            return text + "\N{REPLACEMENT CHARACTER}", "utf-8"
     encoding = _detected(data[:_SAMPLE_BYTES]) or _lookup("windows-1252")
     if encoding is None:
         return data.decode("latin-1"), "windows-1252"
@@ -89,5 +103,15 @@ def _guess(data: bytes) -> tuple[str, str]:
 def _detected(sample: bytes) -> Encoding | None:
     from charset_normalizer import from_bytes  # noqa: PLC0415 - slow to load, and few pages need it
 
-    best = from_bytes(sample).best()
-    return _lookup(best.encoding.replace("_", "-")) or _lookup(best.encoding) if best else None
+    # the sample ends behind ASCII: half a character would rule its charset out
+    match = _TO_LAST_ASCII.match(sample)
+    best = from_bytes(match[0] if match else sample).best()
+    if best is None:
+        return None
+    # what it calls cp1250 could as well be cp1252, and some of its names are Python's alone
+    names = best.could_be_from_charset
+    for name in ("cp1252", *names) if "cp1252" in names else names:
+        encoding = _lookup(name) or _lookup(name.replace("_", "-")) or _lookup(_WHATWG_NAMES.get(name, name))
+        if encoding is not None:
+            return encoding
+    return None

@@ -6,8 +6,10 @@ import re
 import zlib
 
 from cctrawl.errors import FormatError
+from cctrawl.warc.framing import VERSION, VERSION_LINE
 
-_VERSION_LINE = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?\n")
+_GZIP_MAGIC = re.compile(rb"\x1f\x8b\x08")
+_PROBE_BYTES = 4096
 _SIGNATURES = (
     (b"\x28\xb5\x2f\xfd", "a zstd file"),
     (b"filedesc://", "an ARC file"),
@@ -36,17 +38,22 @@ def is_gzip(start: bytes, filename: str) -> bool:
     if start.startswith(b"\x1f\x8b"):
         refuse_known(_inflated(start), filename, "gzip of ")
         return True
-    if start.lstrip(b"\r\n").startswith(b"WARC/"):
+    text = start.lstrip(b"\r\n")
+    if not text or text.startswith(b"WARC/"):
         return False
     refuse_known(start, filename)
-    member, version = start.find(b"\x1f\x8b\x08"), _VERSION_LINE.search(start)
-    if version is None and member < 0:
+    if sum(got == meant for got, meant in zip(start[:3], b"\x1f\x8b\x08", strict=False)) == 2:
+        return True
+    members = [found.start() for found in _GZIP_MAGIC.finditer(start)]
+    if any(_inflated(start[at : at + _PROBE_BYTES]).startswith(VERSION) for at in members):
+        return True
+    if VERSION_LINE.search(start) is None and not members:
         raise FormatError(
             f"{filename or 'the source'} is no WARC: it begins with {start[:16]!r}",
             offset=0,
             hint="give a .warc, .warc.gz, .warc.wet.gz or .warc.wat.gz file",
         )
-    return version is None or 0 <= member < version.start()
+    return VERSION_LINE.search(start) is None
 
 
 def refuse_known(start: bytes, filename: str, wrapping: str = "") -> None:
@@ -67,6 +74,6 @@ def refuse_known(start: bytes, filename: str, wrapping: str = "") -> None:
 
 def _inflated(start: bytes) -> bytes:
     try:
-        return zlib.decompressobj(31).decompress(start[:4096], 512)
+        return zlib.decompressobj(31).decompress(start[:_PROBE_BYTES], 512)
     except zlib.error:
         return b""

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 VERSION = b"WARC/"
 FULL_GAP = 4
 
-_VERSION_LINE = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?\n")
-_LONGEST_VERSION_LINE = 32
+VERSION_LINE = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?\n")
+_LONGESTVERSION_LINE = 32
+_SINGLE_FIELDS = (b"\ncontent-length:", b"\nwarc-type:", b"\nwarc-record-id:", b"\nwarc-date:")
 _LINE_ENDS = re.compile(rb"[\r\n]*")
 
 
@@ -99,6 +100,10 @@ class Framer:
         if self._fed_bytes >= self._missing_bytes:
             yield from self._cut(final=False)
 
+    def settle(self) -> Iterator[Frame | Junk]:
+        """Yield what is complete by now: ``feed`` may wait for more before it looks again."""
+        yield from self._cut(final=False)
+
     def finish(self) -> Iterator[Frame | Junk]:
         """Take the stream as interrupted here: yield what can still be had; nothing is held afterwards."""
         yield from self._cut(final=True)
@@ -144,9 +149,9 @@ class Framer:
 
     def _search(self, *, final: bool) -> None:
         """Go to the next version line; it need not stand at the start of a line: what precedes it is broken."""
-        match = _VERSION_LINE.search(self._buf, self._at)
+        match = VERSION_LINE.search(self._buf, self._at)
         if match is None:
-            self._at = max(self._at, len(self._buf) - (0 if final else _LONGEST_VERSION_LINE))
+            self._at = max(self._at, len(self._buf) - (0 if final else _LONGESTVERSION_LINE))
             raise _NeedMoreError
         self._at = match.start()
         self._searching = False
@@ -160,9 +165,10 @@ class Framer:
         if not buf.startswith(VERSION, start):
             raise _NotARecordError(f"no WARC record ({buf[start : start + 16]!r})", start)
         head_stop, block_start = self._head(start, final=final)
-        if _VERSION_LINE.match(buf, start) is None:
+        if VERSION_LINE.match(buf, start) is None:
             raise _NotARecordError(f"no WARC version ({buf[start : start + 16]!r})", start + len(VERSION))
         self.recognized = True
+        _check_head(buf[start:head_stop].lower(), start + len(VERSION))
         length = content_length(buf, start, head_stop)
         if length is None:
             raise _NotARecordError("a record without a sound Content-Length", start + len(VERSION))
@@ -198,17 +204,30 @@ class Framer:
     def _gap(self, stop: int, block_start: int, length: int, *, final: bool) -> tuple[int, int]:
         """Return the size of the gap behind a block that ends at ``stop``, and where the record ends."""
         buf = self._buf
-        if buf.startswith(b"\r\n\r\n", stop):
-            return FULL_GAP, stop + 4
-        if buf.startswith(b"\n\n", stop):
-            return FULL_GAP, stop + 2
+        blank = 4 if buf.startswith(b"\r\n\r\n", stop) else 2 if buf.startswith(b"\n\n", stop) else 0
         following = _line_ends_stop(buf, stop)
         rest = buf[following : following + len(VERSION)]
-        if not final and len(rest) < len(VERSION) and VERSION.startswith(rest):
+        is_next = rest == VERSION[: len(rest)]
+        if not blank and not final and len(rest) < len(VERSION) and is_next:
             raise _NeedMoreError
-        if rest and rest != VERSION:
+        # A blank line is the end whatever follows, and so is the next record whatever precedes it, unless whole
+        # records lie inside: then it is there by chance.
+        if not (blank or is_next) or (
+            not (blank and is_next) and VERSION_LINE.search(buf, block_start, stop) is not None
+        ):
             raise _NotARecordError(f"a record whose Content-Length ({length}) does not fit", block_start)
+        if blank:
+            return FULL_GAP, stop + blank
         return min(following - stop, FULL_GAP - 1), following
+
+
+def _check_head(lowered: bytes, resume: int) -> None:
+    """Refuse a head that was put together by damage: from two heads, or with zeros in it."""
+    if b"\0" in lowered:
+        raise _NotARecordError("a WARC head with zero bytes", resume)
+    for name in _SINGLE_FIELDS:
+        if lowered.count(name) > 1:
+            raise _NotARecordError(f"a WARC head with two {name[1:-1].decode()} fields", resume)
 
 
 def _line_ends_stop(buf: bytes, start: int) -> int:

@@ -8,6 +8,7 @@ yields last is held back until its CRC-32 has been checked.
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cctrawl.warc.framing import FULL_GAP, VERSION, Frame, Framer, Junk
@@ -131,10 +132,13 @@ class Inflated:
             try:
                 yield from self._member(begin)
             except _TruncatedMemberError as broken:
-                yield from self._take(self._framer.finish())  # what came before the cut is sound
+                # what came before the cut is sound, if its final blank line came, too
+                events = self._framer.finish()
+                yield from self._take(e for e in events if isinstance(e, Junk) or e.gap == FULL_GAP)
                 yield from self._release()
                 self._abandon(str(broken), begin)
             except _BrokenMemberError as broken:
+                yield from self._take(self._framer.settle())
                 self._abandon(str(broken), begin)
             else:
                 if self._framer.is_clean and not self._losses.is_open:
@@ -153,6 +157,7 @@ class Inflated:
                 # a record begins here, so the one before did not go on in this member
                 yield from self._take(self._framer.finish())
             yield from self._take(self._framer.feed(piece))
+        yield from self._take(self._framer.settle())
         last = self._pending[-1] if self._pending else None
         if isinstance(last, Frame) and last.position == position and self._framer.is_clean:
             yield from self._release(member_length=self.offset - begin)
@@ -167,9 +172,13 @@ class Inflated:
         while not inflater.eof:
             at = self.offset - self._window.base
             given = self._window.buf[at : at + _INPUT_BYTES]
+            before = inflater.copy()
             try:
                 piece = inflater.decompress(given, _PIECE_BYTES)
             except zlib.error as error:
+                salvaged = held + _salvaged(before, given)
+                self._position += len(salvaged) - len(held)
+                yield salvaged
                 raise _BrokenMemberError(f"a damaged gzip member ({error})") from None
             self.offset += len(given) - len(inflater.unconsumed_tail) - len(inflater.unused_data)
             self._position += len(piece)
@@ -250,6 +259,15 @@ class Inflated:
             if not self._window.extend(self.offset):
                 return False
         return True
+
+
+def _salvaged(inflater: zlib._Decompress, given: bytes) -> bytes:
+    """Return what comes out of ``given`` before the error: whole records may be in it."""
+    pieces: list[bytes] = []
+    with suppress(zlib.error):
+        for at in range(len(given)):
+            pieces.append(inflater.decompress(given[at : at + 1], _PIECE_BYTES))  # noqa: PERF401 - until it fails
+    return b"".join(pieces)
 
 
 def inflates(start: bytes) -> bool:

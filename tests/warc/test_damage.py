@@ -1,0 +1,262 @@
+"""Damage: never silent, never contagious, never expensive."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import pickle
+import random
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cctrawl.errors import FormatError, InvalidInputError
+from cctrawl.warc import Damage, read_records
+
+if TYPE_CHECKING:
+    from tests.warc.conftest import Layout, Readings, Warcs
+
+MUTATIONS = ("flip", "zero", "cut", "insert", "repeat", "end")
+
+
+def mutate(data: bytes, how: str, rng: random.Random) -> tuple[bytes, int, int]:
+    """Return damaged data, and the span ``[start, stop)`` of the original that is touched."""
+    start = rng.randrange(len(data))
+    stop = min(len(data), start + rng.choice((1, 2, 4, 30, 300, 3000)))
+    span = data[start:stop]
+    if how == "flip":
+        return data[:start] + bytes([data[start] ^ (1 << rng.randrange(8))]) + data[start + 1 :], start, start + 1
+    if how == "zero":
+        return data[:start] + bytes(len(span)) + data[stop:], start, stop
+    if how == "cut":
+        return data[:start] + data[stop:], start, stop
+    if how == "end":
+        return data[:start], start, len(data)
+    return data[:start] + (rng.randbytes(len(span)) if how == "insert" else span) + data[start:], start, start
+
+
+def is_touched(span: tuple[int, int], start: int, stop: int) -> bool:
+    """Whether damage at ``[start, stop)`` (or an insertion at ``start``) touches the span."""
+    if start == stop:
+        return span[0] < start < span[1]
+    return span[0] < stop and start < span[1]
+
+
+def is_traceable(kind: str, how: str, layout: Layout, start: int, stop: int) -> bool:
+    """Whether what is left can tell: not where whole members were cut out, or a plain head joined to another."""
+    ends = {0, *(end for span in layout.spans for end in span)}
+    return how not in ("cut", "end") or not ({start, stop} <= ends or (kind == "plain" and how == "cut"))
+
+
+@pytest.mark.parametrize("kind", ["per record", "several in a member", "across members", "one member", "plain"])
+@given(seed=st.integers(0, 2**32), how=st.sampled_from(MUTATIONS))
+@settings(max_examples=80, deadline=None, derandomize=True)
+def test_damage_is_reported_and_costs_no_sound_record(
+    warcs: Warcs, readings: Readings, kind: str, seed: int, how: str
+) -> None:
+    """Whatever is flipped, zeroed, cut, inserted or repeated: untouched records come out, and losses are told."""
+    rng = random.Random(seed)
+    written = warcs.records(rng, 8)
+    layout = warcs.layout(written, kind, rng)
+    data, start, stop = mutate(layout.data, how, rng)
+    try:
+        records, damages = readings.read(data, chunk_bytes=rng.choice((64, 1000, 1 << 20)))
+    except FormatError:
+        assert start < 600  # the beginning, by which the format is recognized, is gone
+        return
+    found = [(r.url, r.block) for r in records]
+    sound = [
+        (w.url, w.block) for w, span in zip(written, layout.spans, strict=True) if not is_touched(span, start, stop)
+    ]
+    remaining = iter(found)
+    assert all(record in remaining for record in sound), damages  # in order
+    if len(found) < len(written) and is_traceable(kind, how, layout, start, stop):
+        assert damages
+    if kind == "per record" and not damages:
+        assert found == [(w.url, w.block) for w in written]
+    for damage in damages:
+        assert 0 <= damage.offset <= len(data)
+        assert damage.skipped_bytes >= 0
+
+
+@pytest.mark.parametrize("garbage", [b"\0" * 300, b"x" * 5, b"\x1f\x8b\x08\0abc", b"\x1f\x8b\x08\0" * 20])
+def test_garbage_between_and_behind_members_is_damage(warcs: Warcs, readings: Readings, garbage: bytes) -> None:
+    """Garbage is reported with its offset and size, between members and behind the last; no record is lost."""
+    member = warcs.gzip(warcs.record(b"sound"))
+    records, damages = readings.read(member + garbage + member + garbage)
+    assert [r.block for r in records] == [b"sound", b"sound"]
+    assert [(d.offset, d.skipped_bytes) for d in damages] == [
+        (len(member), len(garbage)),
+        (2 * len(member) + len(garbage), len(garbage)),
+    ]
+
+
+def test_a_repeated_tail_does_not_pass_as_part_of_the_member(warcs: Warcs, readings: Readings) -> None:
+    """A piece written twice ends in the right CRC-32 and length; it is damage all the same."""
+    member = warcs.gzip(warcs.record(bytes(range(256)) * 4))
+    for repeated in (1, 8, 12, 19, 20, 21, 40, len(member) - 20):
+        records, damages = readings.read(member + member[-repeated:] + member)
+        assert len(records) == 2
+        assert [(d.offset, d.skipped_bytes) for d in damages] == [(len(member), repeated)]
+        assert records[0].length == len(member)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_member_whose_header_is_gone_is_not_taken_for_its_neighbours_tail(
+    warcs: Warcs, readings: Readings, *, same: bool
+) -> None:
+    """Neighbours of equal size (or even equal content) do not hide that one of them cannot be read."""
+    first, second = warcs.record(b"a" * 99), warcs.record((b"a" if same else b"b") * 99)
+    broken = b"\0\0" + warcs.gzip(second)[2:]
+    sound = warcs.gzip(first)
+    records, damages = readings.read(sound + broken + sound)
+    assert len(records) == 2
+    assert [(d.offset, d.skipped_bytes) for d in damages] == [(len(sound), len(broken))]
+
+
+@pytest.mark.parametrize("declared", [3, 30, 4000, 10**9, 10**17])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_wrong_content_length_costs_one_record(
+    warcs: Warcs, readings: Readings, declared: int, *, packed: bool
+) -> None:
+    """A length too small, too large or absurd is damage of its own record alone."""
+    sound = warcs.record(b"sound " * 9)
+    wrong = warcs.record(b"wrong " * 9, declared=declared)
+    pack = warcs.gzip if packed else bytes
+    data = b"".join(map(pack, (sound, wrong, sound, sound)))
+    records, damages = readings.read(data)
+    assert [r.block[:5] for r in records] == [b"sound"] * 3
+    assert [(d.offset, d.skipped_bytes) for d in damages] == [(len(pack(sound)), len(pack(wrong)))]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_cut_file_reports_its_last_record(warcs: Warcs, readings: Readings, *, packed: bool) -> None:
+    """A file cut anywhere in its last record gives the others and one damage that reaches to the end."""
+    pack = warcs.gzip if packed else bytes
+    first, last = pack(warcs.record(b"first" * 50)), pack(warcs.record(b"last" * 50))
+    for kept in range(1, len(last)):
+        records, damages = readings.read(first + last[:kept])
+        assert records[0].block == b"first" * 50
+        assert len(damages) == 1, kept
+        assert damages[0].offset == len(first)
+        if len(records) == 1:
+            assert damages[0].skipped_bytes == kept
+
+
+@pytest.mark.parametrize("missing_bytes", range(1, 60))
+def test_bytes_missing_from_a_plain_body_are_reported(warcs: Warcs, readings: Readings, missing_bytes: int) -> None:
+    """However many bytes of a body are gone, that is reported, and the neighbours come out."""
+    records = [warcs.record(name * 12) for name in (b"first", b"second", b"third")]
+    cut = records[1][: -4 - missing_bytes] + records[1][-4:]
+    found, damages = readings.read(records[0] + cut + records[2])
+    assert found[0].block == b"first" * 12
+    assert found[-1].block == b"third" * 12
+    assert [d.offset for d in damages] == [len(records[0])]
+
+
+def test_records_behind_damage_in_one_member_are_found(warcs: Warcs, readings: Readings) -> None:
+    """Inside one sound member, junk between records is skipped and told in inflated bytes."""
+    record = warcs.record(b"sound")
+    records, damages = readings.read(warcs.gzip(record + b"junk!\n" + record))
+    assert len(records) == 2
+    assert [(d.offset, d.skipped_bytes) for d in damages] == [(0, 6)]
+
+
+def test_a_member_that_holds_something_else_is_damage(warcs: Warcs, readings: Readings) -> None:
+    """A sound gzip member that is no WARC (an error page) is told, and passed over."""
+    member, page = warcs.gzip(warcs.record(b"sound")), warcs.gzip(b"<html>503 Slow Down</html>" * 50)
+    records, damages = readings.read(member + page + member)
+    assert len(records) == 2
+    assert [(d.offset, d.skipped_bytes) for d in damages] == [(len(member), len(page))]
+
+
+@pytest.mark.parametrize("declared", [8, 64 << 20])
+def test_a_gzip_bomb_is_damage_in_bounded_memory(warcs: Warcs, readings: Readings, declared: int) -> None:
+    """A member that inflates past the limit is told, costs no more memory than the limit, and hides no record."""
+    bomb = warcs.gzip(warcs.record(bytes(64 << 20), declared=declared))
+    sound = warcs.gzip(warcs.record(b"sound"))
+    data = sound + bomb + sound
+    tracemalloc.start()
+    records, damages = readings.read(data, max_record_bytes=1 << 20)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [r.block for r in records] == [b"sound", b"sound"]
+    assert [(d.offset, d.skipped_bytes) for d in damages] == [(len(sound), len(bomb))]
+    assert peak < 24 << 20
+
+
+def test_a_lying_size_at_the_members_end_allocates_nothing(warcs: Warcs, readings: Readings) -> None:
+    """The length in a member's trailer is not trusted with memory."""
+    member = warcs.gzip(warcs.record(b"x" * 1000))
+    tracemalloc.start()
+    records, damages = readings.read(member[:-4] + b"\xff\xff\xff\x0f" + member)
+    assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    tracemalloc.stop()
+    assert (len(records), len(damages)) == (1, 1)
+
+
+def test_an_endless_head_is_damage(warcs: Warcs, readings: Readings) -> None:
+    """A head that never ends is given up after a stated limit."""
+    sound = warcs.gzip(warcs.record(b"sound"))
+    endless = warcs.gzip(b"WARC/1.0\r\n" + b"X-Endless: yes\r\n" * 100_000)
+    records, damages = readings.read(sound + endless + sound)
+    assert len(records) == 2
+    assert [(d.offset, d.skipped_bytes) for d in damages] == [(len(sound), len(endless))]
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"<!DOCTYPE html><html>", "HTML"),
+        (b"\n<?xml version='1.0'?><Error><Code>SlowDown</Code>", "XML"),
+        (b"\x28\xb5\x2f\xfd0000", "zstd"),
+        (b"filedesc://a.arc 0.0.0.0 2008 text/plain 75\n", "ARC"),
+        (gzip.compress(b"filedesc://a.arc 0.0.0.0 2008 text/plain 75\n"), "gzip of an ARC"),
+        (gzip.compress(b'{"a": 1}'), "gzip of JSON"),
+        (gzip.compress(b"nothing known\n" * 9), "no record was recognized"),
+        (b"nothing known", "begins with b'nothing known'"),
+    ],
+)
+def test_what_is_no_warc_is_named(readings: Readings, data: bytes, name: str) -> None:
+    """Another format is an error that says what it looks like, even where damage is skipped."""
+    with pytest.raises(FormatError, match=name):
+        readings.read(data, on_damage="skip")
+
+
+def test_raise_names_offset_and_next_step(warcs: Warcs) -> None:
+    """By default the first damage is an error with file, offset and hint, after the records before it."""
+    member = warcs.gzip(warcs.record(b"sound"))
+    source = io.BytesIO(member + b"garbage" + member)
+    source.name = "/data/a.warc.gz"
+    reader = read_records(source)
+    assert next(reader).filename == "a.warc.gz"
+    with pytest.raises(FormatError, match=rf"a\.warc\.gz: .* at byte {len(member)}, 7 bytes skipped") as caught:
+        next(reader)
+    assert caught.value.offset == len(member)
+    assert "skip" in str(caught.value.hint)
+    assert list(reader) == []
+
+
+def test_skip_counts(warcs: Warcs) -> None:
+    """``skip`` reads on and counts what was damaged, what was read and how much."""
+    member = warcs.gzip(warcs.record(b"sound"))
+    data = member + b"garbage" + member
+    reader = read_records(io.BytesIO(data), on_damage="skip")
+    assert len(list(reader)) == 2
+    assert (reader.damaged_count, reader.records_read, reader.bytes_read) == (1, 2, len(data))
+
+
+def test_on_damage_is_checked_at_once() -> None:
+    """A misspelt ``on_damage`` is refused before anything is read."""
+    with pytest.raises(InvalidInputError, match="ignore"):
+        read_records(io.BytesIO(b""), on_damage="ignore")  # type: ignore[arg-type]
+
+
+def test_damage_reads_well_and_crosses_processes() -> None:
+    """A damage is one line of text, and can be pickled."""
+    damage = Damage("a record cut short", 12, 34, "a.warc.gz")
+    assert str(damage) == "a.warc.gz: a record cut short at byte 12, 34 bytes skipped"
+    assert pickle.loads(pickle.dumps(damage)) == damage  # noqa: S301 - made above
