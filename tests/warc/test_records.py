@@ -221,6 +221,7 @@ def test_a_path_is_opened_and_closed(warcs: Warcs, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     with read_records(path, settings=settings) as reader:
         assert next(reader).filename == "a.warc.gz"
+    assert list(reader) == []
     reader = read_records(str(path), on_damage="skip", settings=settings)
     assert len(list(reader)) == 3
     with pytest.raises(FormatError, match=r"a\.warc\.gz"):

@@ -145,7 +145,7 @@ class RecordReader:
         except InvalidInputError:
             self.close()
             raise
-        self._records = self._read()
+        self._records: Iterator[Record] = self._read()
 
     @property
     def damaged_count(self) -> int:
@@ -179,6 +179,7 @@ class RecordReader:
 
     def close(self) -> None:
         """Stop reading and close what ``read_records`` opened. May be called twice."""
+        self._records = iter(())
         close, self._close = self._close, None
         if close is not None:
             close()
