@@ -56,7 +56,14 @@ def test_trouble_is_in_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(8, "8 s"), (200, "3 min 20 s"), (18120, "5 h 02 min"), (273600, "3 d 4 h"), (59.6, "1 min 00 s")],
+    [
+        (0.84, "0.8 s"),
+        (42, "42 s"),
+        (200, "3 min 20 s"),
+        (18120, "5 h 02 min"),
+        (273600, "3 d 4 h"),
+        (59.6, "1 min 00 s"),
+    ],
 )
 def test_durations_for_people(seconds: float, text: str) -> None:
     """Durations have the two units that matter."""

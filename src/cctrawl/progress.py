@@ -157,7 +157,9 @@ class _LiveLine:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration for people: ``8 s``, ``3 min 20 s``, ``5 h 02 min``, ``3 d 4 h``."""
+    """Return a duration for people: ``0.8 s``, ``42 s``, ``3 min 20 s``, ``5 h 02 min``, ``3 d 4 h``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

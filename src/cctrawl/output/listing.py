@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from cctrawl.output.parts import open_part
-from cctrawl.output.text import CsvLines, JsonLines
+from cctrawl.output.text import CsvLines, JsonLines, text_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def _write_table(rows: Iterable[Sequence[Any]], columns: Sequence[Column], outpu
     for column in columns:
         table.add_column(column.name, justify="right" if column.right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*(str(text_value(value)) for value in row))
     with _opened(output) as stream:
         # Off a terminal a table is as wide as its rows: nothing is cut or folded to a screen that is not there.
         width = None if stream.isatty() else 10_000

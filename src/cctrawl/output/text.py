@@ -61,7 +61,7 @@ class CsvLines:
 
     def __call__(self, values: Sequence[Any]) -> str:
         """Return the line of one row."""
-        self._writer.writerow([value if type(value) is str else _csv_value(value) for value in values])
+        self._writer.writerow([value if type(value) is str else text_value(value) for value in values])
         line = self._buffer.getvalue()
         self._buffer.seek(0)
         self._buffer.truncate()
@@ -83,7 +83,8 @@ class JsonLines:
             return json.dumps(_finite(row), ensure_ascii=False, default=_json_value) + "\n"
 
 
-def _csv_value(value: object) -> object:
+def text_value(value: object) -> object:
+    """Return a value as CSV and tables write it: a text, or a number."""
     if value is None:
         return ""
     if isinstance(value, bool):

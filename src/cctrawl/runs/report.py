@@ -123,11 +123,10 @@ class RunReport:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield (
-            f"{self.state}: {self.inputs_done:,} of {self.inputs:,} files, {self.records:,} records,"
-            f" {self.rows:,} rows, {format_bytes(self.source_bytes)} read in {format_duration(self.effort.seconds)}"
-            f" -> {'stdout' if self.output == '-' else self.output}"
-        )
+        files = f"{self.inputs_done:,} of {_counted(self.inputs, 'file')}"
+        amount = f"{_counted(self.records, 'record')}, {_counted(self.rows, 'row')}, {format_bytes(self.source_bytes)}"
+        place = "stdout" if self.output == "-" else self.output
+        yield f"{self.state}: {files}, {amount} read in {format_duration(self.effort.seconds)} -> {place}"
         effort = self.effort
         if effort.retries or effort.refusals:
             yield f"network: {effort.requests:,} requests, {effort.retries:,} retries, {effort.refusals:,} refusals"
@@ -135,10 +134,12 @@ class RunReport:
             yield f"counted: {number:,} {name}"
         if self.damaged:
             places = [f"{place.input} at byte {place.offset:,}: {place.reason}" for place in self.damages]
-            yield from self._listed(f"damaged: {self.damaged:,} places", places, self.lists.get("damages"))
+            yield from self._listed(
+                f"damaged: {_counted(self.damaged, 'place')}", places, self.lists.get("damages")
+            )
         if self.failures:
             inputs = [f"{failed.input}: {failed.error} ({_tried(failed.tries)})" for failed in self.failures]
-            yield from self._listed(f"failed: {len(inputs):,} files", inputs, self.lists.get("failures"))
+            yield from self._listed(f"failed: {_counted(len(inputs), 'file')}", inputs, self.lists.get("failures"))
 
     def _listed(self, title: str, lines: list[str], file: str | None) -> Iterator[str]:
         yield title + (f", listed in {file}" if file else "")
@@ -146,6 +147,10 @@ class RunReport:
             yield f"  {line}"
         if len(lines) > _NAMED:
             yield f"  … and {len(lines) - _NAMED:,} more"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
 def _tried(tries: int) -> str:

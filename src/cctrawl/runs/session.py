@@ -304,6 +304,9 @@ class Session:
             folder.restart()
         if folder.begun:
             folder.check(identity)
+            if self._options.retry_failed:
+                with folder.ledger.transaction():
+                    folder.ledger.release_failed()
             totals = folder.ledger.totals()
             if totals.waiting and totals.done:
                 progress.note(f"going on: {totals.done:,} of {totals.inputs:,} files are done")
@@ -313,9 +316,6 @@ class Session:
             if self._job.columns:
                 with folder.ledger.transaction():
                     folder.ledger.set_fact("columns", self._job.columns)
-        if self._options.retry_failed:
-            with folder.ledger.transaction():
-                folder.ledger.release_failed()
         folder.drop_orphans()
         if self._is_folder:
             Path(self._output).mkdir(parents=True, exist_ok=True)
