@@ -34,7 +34,8 @@ _HEADER_BYTES = 10
 _TRAILER = struct.Struct("<II")  # CRC-32 and length of the inflated bytes
 _SMALLEST_MEMBER_BYTES = 18
 _TAIL_BYTES = 20
-_PEEK_FROM_BYTES = 6144  # a smaller member is inflated faster than it is peeked at
+_PEEK_FROM_BYTES = 6144
+_MOST_IN_VAIN = 6
 _PEEK_BYTES = 1024
 _PEEKED_BYTES = 4096
 _USUAL_VERSIONS = (b"WARC/1.0\r\n", b"WARC/1.1\r\n")
@@ -63,14 +64,16 @@ class Members:
             The offset of the first member that needs another look; the source's end if all were fine.
         """
         want, filename, limit = self._want, self._filename, self._max_record_bytes
+        peek = _Peek(filename)
         for buf, start, stop in self._stretches(offset):
             length = stop - start
             asked = want is None
-            if want is not None and (head := _peek(buf, start, stop, offset, filename)) is not None:
-                if not want(head):
+            if want is not None and (head := peek.head(buf, start, stop, offset)) is not None:
+                asked = want(head)
+                peek.paid(not asked)
+                if not asked:
                     offset += length
                     continue
-                asked = True
             raw = inflate_whole(buf, start, stop, limit)
             if raw is None:
                 return offset
@@ -80,6 +83,8 @@ class Members:
             if size is not None and head_stop + size + 8 == len(raw) and _is_usual(raw):
                 if asked or want is None or want(RecordHead(raw, head_stop, offset, filename)):
                     yield Record(raw, head_stop, head_stop + 4, len(raw) - 4, offset, length, filename)
+                elif len(raw) >= _PEEK_FROM_BYTES:
+                    peek.paid(True)
             else:
                 frames = self._whole_frames(raw)
                 if frames is None:
@@ -182,25 +187,47 @@ def _header_stop(buf: bytes, start: int, stop: int) -> int:
     return at + 2 if flags & 2 else at  # FHCRC
 
 
-def _peek(buf: bytes, start: int, stop: int, offset: int, filename: str) -> RecordHead | None:
-    """Return the head of the record in a member without inflating the rest.
+class _Peek:
+    """Looks at the head of a member without inflating the rest, for as long as that pays.
 
-    None if the member is too small for that to be worth it, or is not plainly one whole record.
+    A member that is wanted after all was peeked at in vain. The more often that happens in a row, the more members
+    are inflated without a peek; the first that turns out not to be wanted brings the peeking back.
     """
-    if stop - start < _SMALLEST_MEMBER_BYTES:
-        return None
-    size = _TRAILER.unpack_from(buf, stop - 8)[1]
-    if size < _PEEK_FROM_BYTES:
-        return None
-    try:
-        top = zlib.decompressobj(31).decompress(buf[start : min(stop, start + _PEEK_BYTES)], _PEEKED_BYTES)
-    except zlib.error:
-        return None
-    head_stop = top.find(b"\r\n\r\n")
-    length = content_length(top, 0, head_stop)
-    if length is None or head_stop + length + 8 != size or not top.startswith(_USUAL_VERSIONS):
-        return None
-    return RecordHead(top, head_stop, offset, filename)
+
+    __slots__ = ("_filename", "_in_vain", "_pass_by")
+
+    def __init__(self, filename: str) -> None:
+        self._filename = filename
+        self._in_vain = 0
+        self._pass_by = 0
+
+    def head(self, buf: bytes, start: int, stop: int, offset: int) -> RecordHead | None:
+        """Return the head of the record in a member.
+
+        None if it does not pay, or if the member is not plainly one whole record.
+        """
+        if stop - start < _SMALLEST_MEMBER_BYTES:
+            return None
+        size = _TRAILER.unpack_from(buf, stop - 8)[1]
+        if size < _PEEK_FROM_BYTES:  # inflated faster than peeked at
+            return None
+        if self._pass_by:
+            self._pass_by -= 1
+            return None
+        try:
+            top = zlib.decompressobj(31).decompress(buf[start : min(stop, start + _PEEK_BYTES)], _PEEKED_BYTES)
+        except zlib.error:
+            return None
+        head_stop = top.find(b"\r\n\r\n")
+        length = content_length(top, 0, head_stop)
+        if length is None or head_stop + length + 8 != size or not top.startswith(_USUAL_VERSIONS):
+            return None
+        return RecordHead(top, head_stop, offset, self._filename)
+
+    def paid(self, was_left_out: bool) -> None:  # noqa: FBT001 - called for each record, by position
+        """Learn whether a peek paid, or would have: the member was left out."""
+        self._in_vain = 0 if was_left_out else min(self._in_vain + 1, _MOST_IN_VAIN)
+        self._pass_by = 2**self._in_vain - 2 if self._in_vain else 0
 
 
 def _is_usual(raw: bytearray) -> bool:

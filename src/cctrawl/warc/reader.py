@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cctrawl.transport import Transport
     from cctrawl.warc.damage import OnDamage
+    from cctrawl.warc.heads import RecordHead
     from cctrawl.warc.members import Want
     from cctrawl.warc.records import Record
     from cctrawl.warc.window import Readable
@@ -122,7 +123,7 @@ class RecordReader:
 
     Attributes:
         filename: the source's name, or "".
-        records_read: records handed out so far.
+        records_read: records read so far, also those that ``want`` left out.
     """
 
     def __init__(  # noqa: PLR0917 - made by read_records alone
@@ -138,7 +139,7 @@ class RecordReader:
         self.records_read = 0
         self._window = window
         self._close = close
-        self._want = want
+        self._want = want and self._counted(want)
         self._max_record_bytes = max_record_bytes
         try:
             self._losses = Losses(on_damage, filename)
@@ -166,8 +167,18 @@ class RecordReader:
         except BaseException:  # the end, too
             self.close()
             raise
-        self.records_read += 1
+        if self._want is None:
+            self.records_read += 1
         return record
+
+    def _counted(self, want: Want) -> Want:
+        """Count the records that are asked about: each one is, once."""
+
+        def counted(head: RecordHead) -> bool:
+            self.records_read += 1
+            return want(head)
+
+        return counted
 
     def __enter__(self) -> RecordReader:
         return self

@@ -8,8 +8,13 @@ from cctrawl.warc.charsets import decode_text
 from cctrawl.warc.heads import Headers, RecordHead, find_blank_line
 from cctrawl.warc.payload import decode_payload
 
-_ENCODED = re.compile(rb"\n(?:content|transfer)-encoding[ \t]*:", re.IGNORECASE)
 _STATUS = re.compile(rb"HTTP/[\d.]+[ \t]+(\d{3})\b")
+
+
+def _declares_encoding(head: bytes | bytearray) -> bool:
+    """Whether an HTTP head may declare an encoding; rarely, so the head is parsed for those alone."""
+    lowered = head.lower()  # several times faster than a pattern that ignores case
+    return b"\ncontent-encoding" in lowered or b"\ntransfer-encoding" in lowered
 
 
 class Record(RecordHead):
@@ -76,7 +81,7 @@ class Record(RecordHead):
             else:
                 head_stop, start = self._http_head()
                 body = self._slice(start)
-                if _ENCODED.search(self._raw, self._block_start, head_stop):
+                if _declares_encoding(self._raw[self._block_start : head_stop]):
                     body = decode_payload(body, self.http_headers, cut=bool(self.truncated))
                 self._payload = body
         return self._payload

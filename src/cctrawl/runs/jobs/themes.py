@@ -24,8 +24,9 @@ def themes(records: Iterator[Record]) -> Iterator[tuple[str, str]]:
     """One row per page and WordPress theme it names: domain, theme."""
     for record in records:
         page = record.payload
-        if _FOLDER in page:
-            for theme in dict.fromkeys(_THEME.findall(page)):
+        at = page.find(_FOLDER)
+        if at >= 0:
+            for theme in dict.fromkeys(_THEME.findall(page, at)):
                 name = _decoded(theme)
                 if name is not None:
                     yield _domain(record.url), name
