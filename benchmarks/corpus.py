@@ -7,7 +7,7 @@ below 20 kB are left out, and each page holds a script with random text, as page
 WordPress themes, a third of those several. Pages are used again, each time with other random text, until the file
 has the size that was asked for.
 
-    python benchmarks/corpus.py --compressed-bytes 320MB
+    python benchmarks/corpus.py --compressed-bytes 1GB
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _page(html: bytes, domain: str, number: int, dice: random.Random) -> bytes:
 def main() -> None:
     """Make the file and print where it is."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--compressed-bytes", type=parse_size, default=320_000_000)
+    parser.add_argument("--compressed-bytes", type=parse_size, default=1_000_000_000)
     parser.add_argument("--html", type=Path)
     arguments = parser.parse_args()
     print(corpus(arguments.compressed_bytes, arguments.html))

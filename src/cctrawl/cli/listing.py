@@ -54,7 +54,7 @@ def crawls_command(settings: Settings, format: str | None, output: str) -> None:
 @click.option(
     "-c", "--crawl", required=True, metavar="CRAWL", help="An id, a year, latest, latest-N, all, or a list."
 )
-@click.option("--subset", metavar="NAME", help="For cc-index-table: warc, robotstxt or crawldiagnostics. [all]")
+@click.option("--subset", metavar="NAME", help="Of cc-index-table: warc, robotstxt, crawldiagnostics, all. [warc]")
 @click.option("--urls", is_flag=True, help="Whole URLs instead of paths.")
 @_format_option("paths")
 @_output_option

@@ -124,9 +124,9 @@ class RunReport:
 
     def _lines(self) -> Iterator[str]:
         files = f"{self.inputs_done:,} of {_counted(self.inputs, 'file')}"
-        amount = f"{_counted(self.records, 'record')}, {_counted(self.rows, 'row')}, {format_bytes(self.source_bytes)}"
-        place = "stdout" if self.output == "-" else self.output
-        yield f"{self.state}: {files}, {amount} read in {format_duration(self.effort.seconds)} -> {place}"
+        counts = f"{_counted(self.records, 'record')}, {_counted(self.rows, 'row')}"
+        work = f"{format_bytes(self.source_bytes)} read in {format_duration(self.effort.seconds)}"
+        yield f"{self.state}: {files}, {counts}, {work} -> {'stdout' if self.output == '-' else self.output}"
         effort = self.effort
         if effort.retries or effort.refusals:
             yield f"network: {effort.requests:,} requests, {effort.retries:,} retries, {effort.refusals:,} refusals"
