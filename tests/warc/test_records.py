@@ -105,6 +105,19 @@ def test_the_payload_is_behind_the_http_head_if_there_is_one(
     assert only(warcs, readings, block, kind).payload == payload
 
 
+@pytest.mark.parametrize("headers", [[], ["Content-Encoding: gzip"]])
+@pytest.mark.parametrize("needle", [b"<html", b"</html>", b"not there", b"HTTP/1.1", b""])
+def test_find_finds_what_the_payload_holds(
+    warcs: Warcs, readings: Readings, headers: list[str], needle: bytes
+) -> None:
+    """Searching a record is searching its payload, encoded or not, read before or not, never its HTTP head."""
+    body = gzip.compress(PAGE) if headers else PAGE
+    for kind in ("response", "resource"):
+        record = only(warcs, readings, http(body, *headers) if kind == "response" else PAGE, kind)
+        assert record.find(needle) == PAGE.find(needle)
+        assert record.payload.find(needle) == record.find(needle)
+
+
 def test_a_dns_response_is_no_http(warcs: Warcs, readings: Readings) -> None:
     """A response whose content type is another protocol's is given whole."""
     block = b"20240101\n\nexample.org. 1 IN A 1.2.3.4"

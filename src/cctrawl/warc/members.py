@@ -7,12 +7,12 @@ to the length and CRC-32 that stand in its last eight bytes, and hold whole reco
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from typing import TYPE_CHECKING
 
 from deflate import DeflateError, crc32, deflate_decompress
+from stringzilla import find
 
 from cctrawl.warc.framing import Frame, Framer
 from cctrawl.warc.heads import RecordHead, content_length
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     Want = Callable[[RecordHead], bool]
 
 WHOLE_MEMBER_BYTES = 8 << 20  # a longer member is streamed; Common Crawl cuts payloads at 5 MiB
-GZIP_HEADER = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]", re.DOTALL)
 
 _MAGIC = b"\x1f\x8b\x08"
+_FLAGS = 0x20
 _MAX_RATIO = 1032  # deflate cannot do better: a declared size beyond it is a lie
 _HEADER_BYTES = 10
 _TRAILER = struct.Struct("<II")  # CRC-32 and length of the inflated bytes
 _SMALLEST_MEMBER_BYTES = 18
-_TAIL_BYTES = 20
-_PEEK_FROM_BYTES = 6144
+_PEEK_FROM_STORED_BYTES = 768  # a smaller member is inflated faster than it is peeked at
+_PEEK_FROM_BYTES = 6144  # ... and so is one that inflates to less
 _MOST_IN_VAIN = 6
 _PEEK_BYTES = 1024
 _PEEKED_BYTES = 4096
@@ -68,12 +68,14 @@ class Members:
         for buf, start, stop in self._stretches(offset):
             length = stop - start
             asked = want is None
-            if want is not None and (head := peek.head(buf, start, stop, offset)) is not None:
-                asked = want(head)
-                peek.paid(not asked)
-                if not asked:
-                    offset += length
-                    continue
+            if want is not None and length >= _PEEK_FROM_STORED_BYTES:
+                head = peek.head(buf, start, stop, offset)
+                if head is not None:
+                    asked = want(head)
+                    peek.paid(not asked)
+                    if not asked:
+                        offset += length
+                        continue
             raw = inflate_whole(buf, start, stop, limit)
             if raw is None:
                 return offset
@@ -100,8 +102,7 @@ class Members:
         while True:
             buf, base = window.buf, window.base
             start = offset - base
-            for header in GZIP_HEADER.finditer(buf, searched - base):
-                stop = header.start()
+            for stop in gzip_headers(buf, searched - base):
                 yield buf, start, stop
                 start = stop
             offset = base + start
@@ -130,6 +131,20 @@ class Members:
             record = frame_record(frame, offset, length if len(frames) == 1 else None, self._filename)
             if is_wanted(record, self._want):
                 yield record
+
+
+def gzip_headers(buf: bytes, start: int) -> Iterator[int]:
+    """Yield where a gzip member may begin in ``buf`` from ``start`` on: deflate, and none but known flags."""
+    at: int = find(buf, _MAGIC, start)
+    while 0 <= at < len(buf) - 3:
+        if buf[at + 3] < _FLAGS:
+            yield at
+        at = find(buf, _MAGIC, at + 1)
+
+
+def is_gzip_header(buf: bytes, at: int) -> bool:
+    """Whether a gzip member may begin at ``buf[at]``; four bytes are there."""
+    return buf.startswith(_MAGIC, at) and buf[at + 3] < _FLAGS
 
 
 def frame_record(frame: Frame, offset: int, length: int | None, filename: str) -> Record:
@@ -165,12 +180,9 @@ def _has_tail_twice(buf: bytes, start: int, stop: int) -> bool:
     """Whether the member may end earlier, followed by a repetition of its own tail.
 
     libdeflate does not tell how much it read, so a trailer that fits proves the end only if it stands there once.
-    A long needle is found fastest; the short one is for repetitions shorter than it.
     """
-    return (
-        buf.find(buf[stop - _TAIL_BYTES : stop], start, stop - 1) >= 0
-        or buf.find(buf[stop - 8 : stop], max(start, stop - 8 - _TAIL_BYTES), stop - 1) >= 0
-    )
+    found: int = find(buf, buf[stop - 8 : stop], start, stop - 1)
+    return found >= 0
 
 
 def _header_stop(buf: bytes, start: int, stop: int) -> int:
@@ -206,10 +218,8 @@ class _Peek:
 
         None if it does not pay, or if the member is not plainly one whole record.
         """
-        if stop - start < _SMALLEST_MEMBER_BYTES:
-            return None
         size = _TRAILER.unpack_from(buf, stop - 8)[1]
-        if size < _PEEK_FROM_BYTES:  # inflated faster than peeked at
+        if size < _PEEK_FROM_BYTES:
             return None
         if self._pass_by:
             self._pass_by -= 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cctrawl.warc.framing import FULL_GAP, VERSION, Frame, Framer, Junk
 from cctrawl.warc.heads import MAX_HEAD_BYTES
-from cctrawl.warc.members import GZIP_HEADER, frame_record, is_wanted
+from cctrawl.warc.members import frame_record, gzip_headers, is_gzip_header, is_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,7 +126,7 @@ class Inflated:
         self.offset = offset
         while self._fill(1):
             begin = self.offset
-            if not (self._fill(4) and GZIP_HEADER.match(self._window.buf, begin - self._window.base)):
+            if not (self._fill(4) and is_gzip_header(self._window.buf, begin - self._window.base)):
                 self._abandon("no gzip member", begin)
                 continue
             try:
@@ -238,8 +238,8 @@ class Inflated:
         window = self._window
         offset = max(offset, window.base)
         while True:
-            for header in GZIP_HEADER.finditer(window.buf, offset - window.base):
-                self.offset = window.base + header.start()
+            for begin in gzip_headers(window.buf, offset - window.base):
+                self.offset = window.base + begin
                 rebased = window.base
                 self._fill(_PROBE_BYTES)
                 at = self.offset - window.base

@@ -23,10 +23,9 @@ _THEME = re.compile(re.escape(_FOLDER) + rb"(?=([^/\s\"'<>\\]+)/)")
 def themes(records: Iterator[Record]) -> Iterator[tuple[str, str]]:
     """One row per page and WordPress theme it names: domain, theme."""
     for record in records:
-        page = record.payload
-        at = page.find(_FOLDER)
+        at = record.find(_FOLDER)
         if at >= 0:
-            for theme in dict.fromkeys(_THEME.findall(page, at)):
+            for theme in dict.fromkeys(_THEME.findall(record.payload, at)):
                 name = _decoded(theme)
                 if name is not None:
                     yield _domain(record.url), name
