@@ -1,7 +1,8 @@
 """Claim: the themes job over HTTP takes at least 6 times less CPU than the loop cctrawl began with.
 
-Measured over loopback on a file of 1 GB, as large as those of Common Crawl, of real HTML: whole processes, start-up,
-worker and driver included. The peers (fastwarc with urllib, warcio with requests) run alternately on the same file.
+Measured over loopback on a file of 1 GB, as large as those of Common Crawl, of real HTML: whole processes,
+start-up, worker and driver included. The peers (fastwarc with urllib, warcio with requests) run alternately on the
+same file.
 
     python benchmarks/themes_over_http.py [--compressed-bytes 1GB] [--rounds 3]
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cctrawl.errors import InvalidInputError, JobError
@@ -38,9 +39,12 @@ slow_fixture = settings(suppress_health_check=[HealthCheck.function_scoped_fixtu
 
 @slow_fixture
 @given(rows=rows_of_text)
+@example(rows=[("\x00", '"')])
 def test_csv_reads_back(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
     """Any text survives CSV, whatever quotes, commas and line ends it holds."""
     data = written(tmp_path / "part", "csv", ("a", "b"), rows)
+    if sys.version_info < (3, 11) and b"\x00" in data:
+        return  # that reader cannot read a NUL; later ones can
     assert [tuple(row) for row in csv.reader(io.StringIO(data.decode(), newline=""))] == rows
 
 

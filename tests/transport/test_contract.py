@@ -71,7 +71,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with FakeServer(folder, seed=1) as server:
         root = f"{folder}/" if request.param == "folder" else server.url
         server.set_faults(FAULTS.get(request.param, []))
-        chosen = Settings.resolve(base_url=root, data_dir=tmp_path_factory.mktemp("state"), tries=12)
+        chosen = Settings.resolve(base_url=root, data_dir=tmp_path_factory.mktemp("state"), tries=100)
         with Transport(chosen, policy=QUICK) as transport:
             yield Place(transport, root)
 

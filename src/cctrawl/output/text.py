@@ -61,11 +61,19 @@ class CsvLines:
 
     def __call__(self, values: Sequence[Any]) -> str:
         """Return the line of one row."""
-        self._writer.writerow([value if type(value) is str else text_value(value) for value in values])
+        texts = [value if type(value) is str else text_value(value) for value in values]
+        try:
+            self._writer.writerow(texts)
+        except csv.Error:  # Python 3.10 cannot write a NUL
+            return ",".join(_quoted(str(text)) for text in texts) + "\n"
         line = self._buffer.getvalue()
         self._buffer.seek(0)
         self._buffer.truncate()
         return line[:-2] + "\n"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 class JsonLines:
