@@ -18,7 +18,7 @@ from cctrawl.runs.engine import LocalEngine
 from cctrawl.runs.inputs import Selection, select
 from cctrawl.runs.jobs import Job, JobReference, load_job
 from cctrawl.runs.ledger import Identity, RunFolder, folder_of
-from cctrawl.runs.outputs import Output, output_for
+from cctrawl.runs.outputs import Output, output_for, part_name
 from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED, DamagedPlace, Effort, FailedInput, RunReport
 from cctrawl.runs.runner import Limits, Runner
 from cctrawl.runs.task import Setup
@@ -332,7 +332,7 @@ class Session:
         path = Path(self._output)
         if self._is_folder:
             for row in folder.ledger.inputs():
-                (path / f"part-{row.position:06}.{self._format}").unlink(missing_ok=True)
+                (path / part_name(row.position, self._format)).unlink(missing_ok=True)
         else:
             path.unlink(missing_ok=True)
             path.with_name(path.name + ".part").unlink(missing_ok=True)

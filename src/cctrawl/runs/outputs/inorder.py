@@ -1,100 +1,18 @@
-"""How durable parts become visible rows, exactly once, whatever dies in between.
-
-Each kind of output has the same moments: `recover` brings disk and ledger together when a run goes on, `accept`
-takes the part of a finished input, `advance` places what can be placed, `finish` gives the output its name. The
-order is always: data durable, then the ledger, then what that makes superfluous is removed. A death between
-two steps leaves something to repeat or to remove, never a row lost or doubled.
-"""
+"""Outputs that grow in the order of the input list: stdout, and one CSV or JSON lines file."""
 
 from __future__ import annotations
 
 import os
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from abc import abstractmethod
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from cctrawl.errors import InvalidInputError
 from cctrawl.output import copy_bytes, header_bytes, sync_folder
 from cctrawl.runs.ledger import RunFolder
+from cctrawl.runs.outputs.output import Output, vanished
 from cctrawl.store import FAILED, PLACED, STAGED, InputRow
-
-
-class Output(ABC):
-    """Where the rows of a run go.
-
-    Args:
-        folder: the run's folder: its ledger and its staged parts.
-    """
-
-    def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
-        self._ledger = folder.ledger
-
-    def accept(
-        self, position: int, part: str, values: dict[str, object], damages: Iterable[tuple[int, int, str]]
-    ) -> None:
-        """Enter an input as done: its part, a file name among the staged ones, is durable.
-
-        Args:
-            position: the input.
-            part: the part's file name.
-            values: what else the ledger keeps of the input.
-            damages: the damaged places found in it.
-
-        Raises:
-            OSError: the disk refuses.
-        """
-        sync_folder(self._folder.staged)
-        with self._ledger.transaction():
-            self._ledger.update(position, state=STAGED, part=part, **values)
-            self._ledger.set_damages(position, damages)
-
-    @abstractmethod
-    def recover(self) -> None:
-        """Bring disk and ledger together, whatever the last command died of.
-
-        Raises:
-            InvalidInputError: rows that the ledger has as placed are gone.
-        """
-
-    @abstractmethod
-    def advance(self) -> None:
-        """Place what can be placed now."""
-
-    @abstractmethod
-    def finish(self) -> None:
-        """Give the output its name: every input is done or quarantined."""
-
-    def close(self) -> None:  # noqa: B027 - most outputs hold no file open
-        """Let go of open files, finished or not."""
-
-    def _see_parts(self) -> None:
-        for row in self._ledger.inputs(STAGED):
-            if not self._part(row).is_file():
-                raise vanished(self._part(row))
-
-    def _columns(self) -> list[str] | None:
-        columns: list[str] | None = self._ledger.fact("columns")
-        return columns
-
-    def _part(self, row: InputRow) -> Path:
-        assert row.part is not None  # noqa: S101 - staged inputs have one
-        return self._folder.staged / row.part
-
-    def _drop_parts(self, rows: list[InputRow]) -> None:
-        for row in rows:
-            self._part(row).unlink(missing_ok=True)
-
-
-def vanished(path: Path) -> InvalidInputError:
-    """Return the error for rows that somebody took away under the ledger."""
-    return InvalidInputError(
-        f"{path} is gone or was changed, but the ledger beside it has its rows",
-        hint="put it back, or begin anew with --restart",
-    )
 
 
 class _InOrder(Output):
@@ -286,125 +204,3 @@ class TextFile(_InOrder):
         with self._ledger.transaction():
             self._ledger.set_fact("renaming", False)
             self._ledger.set_fact("finished", True)
-
-
-class ParquetFile(Output):
-    """One Parquet file, put together from the parts when all inputs are done or quarantined."""
-
-    def __init__(self, folder: RunFolder, path: Path) -> None:
-        super().__init__(folder)
-        self._path = path
-
-    def recover(self) -> None:
-        """See that a finished file, and the parts that wait, are still there."""
-        self._see_parts()
-        if self._ledger.fact("finished") and not self._path.is_file():
-            raise vanished(self._path)
-
-    def advance(self) -> None:
-        """Parts wait for the end."""
-
-    def finish(self) -> None:
-        """Put the parts together. They are kept while inputs are quarantined, whose rows may still come."""
-        from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
-
-        rows = list(self._ledger.inputs(STAGED))
-        if len(rows) != self._ledger.fact("joined"):
-            growing = self._path.with_name(self._path.name + ".part")
-            parquet.join_parts([self._part(row) for row in rows], growing, final_schema(self._folder))
-            with growing.open("rb+") as file:
-                os.fsync(file.fileno())
-            growing.replace(self._path)
-            sync_folder(self._path.parent)
-        whole = not self._ledger.totals().failed
-        with self._ledger.transaction():
-            self._ledger.set_fact("finished", True)
-            self._ledger.set_fact("joined", 0 if whole else len(rows))
-            for row in rows if whole else ():
-                self._ledger.update(row.position, state=PLACED)
-        if whole:
-            self._drop_parts(rows)
-
-
-class Folder(Output):
-    """A folder with one part per input, ``part-000000.csv``."""
-
-    def __init__(self, folder: RunFolder, path: Path, format: str) -> None:  # noqa: A002 - the option's name
-        super().__init__(folder)
-        self._path = path
-        self._format = format
-
-    def recover(self) -> None:
-        """Move parts that the ledger has as staged to their place, and see that placed ones are there."""
-        for row in self._ledger.inputs(PLACED):
-            if not self._name(row).is_file():
-                raise vanished(self._name(row))
-        for row in self._ledger.inputs(STAGED):
-            if not self._part(row).is_file() and not self._name(row).is_file():
-                raise vanished(self._part(row))
-        self.advance()
-
-    def advance(self) -> None:
-        """Move staged parts to their place."""
-        rows = list(self._ledger.inputs(STAGED))
-        if not rows:
-            return
-        for row in rows:
-            if self._part(row).exists():
-                self._part(row).replace(self._name(row))
-        sync_folder(self._path)
-        with self._ledger.transaction():
-            for row in rows:
-                self._ledger.update(row.position, state=PLACED)
-
-    def finish(self) -> None:
-        """Give all Parquet parts the same columns and types; text parts are as they shall be."""
-        if self._format == "parquet":
-            self._harmonize()
-        with self._ledger.transaction():
-            self._ledger.set_fact("finished", True)
-
-    def _name(self, row: InputRow) -> Path:
-        return self._path / f"part-{row.position:06}.{self._format}"
-
-    def _harmonize(self) -> None:
-        from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
-
-        schema = final_schema(self._folder)
-        for row in self._ledger.inputs(PLACED):
-            name = self._name(row)
-            if parquet.schema_of(name) != schema:
-                growing = self._folder.staged / name.name
-                parquet.join_parts([name], growing, schema)
-                with growing.open("rb+") as file:
-                    os.fsync(file.fileno())
-                growing.replace(name)
-        sync_folder(self._path)
-
-
-def final_schema(folder: RunFolder) -> object:
-    """Return the Arrow schema that holds the rows of all inputs done so far."""
-    from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
-
-    held = folder.ledger.fact("schema")
-    schema = (
-        parquet.deserialized(bytes.fromhex(held)) if held else parquet.schema_for(folder.ledger.fact("columns"))
-    )
-    return parquet.storable(schema)
-
-
-def output_for(
-    folder: RunFolder,
-    output: str,
-    format: str,  # noqa: A002 - the option's name everywhere
-    *,
-    is_folder: bool,
-) -> Output:
-    """Return the kind of output that ``-o`` and the format ask for."""
-    if output == "-":
-        return Stdout(folder, format)
-    if is_folder:
-        return Folder(folder, Path(output), format)
-    if format == "parquet":
-        return ParquetFile(folder, Path(output))
-    return TextFile(folder, Path(output), format)

@@ -1,0 +1,61 @@
+"""One Parquet file, put together at the end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from cctrawl.output import sync_folder
+from cctrawl.runs.ledger import RunFolder
+from cctrawl.runs.outputs.output import Output, vanished
+from cctrawl.store import PLACED, STAGED
+
+
+class ParquetFile(Output):
+    """One Parquet file, put together from the parts when all inputs are done or quarantined."""
+
+    def __init__(self, folder: RunFolder, path: Path) -> None:
+        super().__init__(folder)
+        self._path = path
+
+    def recover(self) -> None:
+        """See that a finished file, and the parts that wait, are still there."""
+        self._see_parts()
+        if self._ledger.fact("finished") and not self._path.is_file():
+            raise vanished(self._path)
+
+    def advance(self) -> None:
+        """Parts wait for the end."""
+
+    def finish(self) -> None:
+        """Put the parts together. They are kept while inputs are quarantined, whose rows may still come."""
+        from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
+
+        rows = list(self._ledger.inputs(STAGED))
+        if len(rows) != self._ledger.fact("joined"):
+            growing = self._path.with_name(self._path.name + ".part")
+            parquet.join_parts([self._part(row) for row in rows], growing, final_schema(self._folder))
+            with growing.open("rb+") as file:
+                os.fsync(file.fileno())
+            growing.replace(self._path)
+            sync_folder(self._path.parent)
+        whole = not self._ledger.totals().failed
+        with self._ledger.transaction():
+            self._ledger.set_fact("finished", True)
+            self._ledger.set_fact("joined", 0 if whole else len(rows))
+            for row in rows if whole else ():
+                self._ledger.update(row.position, state=PLACED)
+        if whole:
+            self._drop_parts(rows)
+
+
+def final_schema(folder: RunFolder) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """Return the Arrow schema that holds the rows of all inputs done so far."""
+    from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
+
+    held = folder.ledger.fact("schema")
+    schema = (
+        parquet.deserialized(bytes.fromhex(held)) if held else parquet.schema_for(folder.ledger.fact("columns"))
+    )
+    return parquet.storable(schema)

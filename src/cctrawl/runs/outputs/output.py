@@ -1,0 +1,87 @@
+"""What every kind of output does, and when."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+
+from cctrawl.errors import InvalidInputError
+from cctrawl.output import sync_folder
+from cctrawl.runs.ledger import RunFolder
+from cctrawl.store import STAGED, InputRow
+
+
+class Output(ABC):
+    """Where the rows of a run go.
+
+    Args:
+        folder: the run's folder: its ledger and its staged parts.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._ledger = folder.ledger
+
+    def accept(
+        self, position: int, part: str, values: dict[str, object], damages: Iterable[tuple[int, int, str]]
+    ) -> None:
+        """Enter an input as done: its part, a file name among the staged ones, is durable.
+
+        Args:
+            position: the input.
+            part: the part's file name.
+            values: what else the ledger keeps of the input.
+            damages: the damaged places found in it.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        sync_folder(self._folder.staged)
+        with self._ledger.transaction():
+            self._ledger.update(position, state=STAGED, part=part, **values)
+            self._ledger.set_damages(position, damages)
+
+    @abstractmethod
+    def recover(self) -> None:
+        """Bring disk and ledger together, whatever the last command died of.
+
+        Raises:
+            InvalidInputError: rows that the ledger has as placed are gone.
+        """
+
+    @abstractmethod
+    def advance(self) -> None:
+        """Place what can be placed now."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Give the output its name: every input is done or quarantined."""
+
+    def close(self) -> None:  # noqa: B027 - most outputs hold no file open
+        """Let go of open files, finished or not."""
+
+    def _see_parts(self) -> None:
+        for row in self._ledger.inputs(STAGED):
+            if not self._part(row).is_file():
+                raise vanished(self._part(row))
+
+    def _columns(self) -> list[str] | None:
+        columns: list[str] | None = self._ledger.fact("columns")
+        return columns
+
+    def _part(self, row: InputRow) -> Path:
+        assert row.part is not None  # noqa: S101 - staged inputs have one
+        return self._folder.staged / row.part
+
+    def _drop_parts(self, rows: list[InputRow]) -> None:
+        for row in rows:
+            self._part(row).unlink(missing_ok=True)
+
+
+def vanished(path: Path) -> InvalidInputError:
+    """Return the error for rows that somebody took away under the ledger."""
+    return InvalidInputError(
+        f"{path} is gone or was changed, but the ledger beside it has its rows",
+        hint="put it back, or begin anew with --restart",
+    )
