@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import os
 import subprocess
@@ -288,13 +289,26 @@ def test_two_runs_on_one_output_exclude_each_other(files: list[Path], tmp_path: 
     assert cctrawl.run(_urls, files=files, output=output).state == "done"
 
 
-def test_jobs_of_any_home_reach_the_workers(files: list[Path], tmp_path: Path) -> None:
-    """Lambdas, closures and functions of a file beside other modules run in the workers."""
+def test_jobs_of_any_home_reach_the_workers(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambdas, closures, functions of modules only we have, and of a file beside other modules run in the workers."""
     suffix = "!"
     cctrawl.run(
         lambda records: [{"url": record.url + suffix} for record in records], files=files, output=tmp_path / "a.csv"
     )
     assert csv_rows(tmp_path / "a.csv")[0] == ("http://s0.org/!",)
+    (tmp_path / "elsewhere.py").write_text(
+        "def shout(url):\n    return [{'url': url.upper()}]\n\n\ndef job(records):\n    return shout(next(records).url)\n"
+    )
+    spec = importlib.util.spec_from_file_location("elsewhere", tmp_path / "elsewhere.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "elsewhere", module)
+    spec.loader.exec_module(module)
+    cctrawl.run(module.job, files=files, output=tmp_path / "c.csv")
+    assert csv_rows(tmp_path / "c.csv")[0] == ("HTTP://S0.ORG/",)
     (tmp_path / "beside.py").write_text("MARK = '?'\n")
     (tmp_path / "my_job.py").write_text(
         "import cctrawl, beside\n\n@cctrawl.job('url')\ndef marked(records):\n"

@@ -37,16 +37,16 @@ def demo_command(*, output: str | None, keep: str | None, quiet: bool) -> None:
 def _demonstrate(folder: Path, rows: Path, data_dir: Path, *, quiet: bool) -> None:
     from cctrawl.runs import run  # noqa: PLC0415 - not needed for --help
     from cctrawl.settings import Settings  # noqa: PLC0415 - not needed for --help
-    from cctrawl.testing import CutBody, FakeServer, Refuse, build  # noqa: PLC0415 - not needed for --help
+    from cctrawl.testing import CutBody, FakeServer, Refuse, Size, build  # noqa: PLC0415 - not needed for --help
 
     click.echo("1. Building a small Common Crawl: pages in many languages, some of them WordPress.", err=True)
-    fake = build(folder, seed=22, size="medium")
+    fake = build(folder, seed=22, size=Size(crawls=(_CRAWL,), news=(), segments=3, pages_per_file=60))
     paths = fake.files(_CRAWL)
-    click.echo(f"   {len(fake.crawls)} crawls; {_CRAWL} has {len(paths)} WARC files.", err=True)
+    click.echo(f"   {_CRAWL} has {len(paths)} WARC files.", err=True)
     click.echo("2. Serving it on this machine: connections break, requests are refused.", err=True)
     faults = [
-        CutBody(path="*/warc/*", after_bytes=20_000, times=2),
-        Refuse(path="*/warc/*0.warc.gz", status=503, retry_after=1, times=1),
+        CutBody(path="*/warc/*2.warc.gz", after_bytes=20_000, times=2),
+        Refuse(path="*/warc/*1.warc.gz", status=503, retry_after=1, times=1),
     ]
     with FakeServer(folder, faults=faults) as server:
         click.echo(f"3. cctrawl run themes -c {_CRAWL} -o {rows.name} --base-url {server.url}", err=True)

@@ -81,10 +81,15 @@ class WorkerLost:
 
 @dataclass(frozen=True)
 class Said:
-    """Something users should read: a line that a job printed, or a word of the transport."""
+    """Something users should read.
+
+    Attributes:
+        message: a line.
+        topic: what it is about, so that one topic cannot fill the screen; empty for what a job printed.
+    """
 
     message: str
-    printed: bool
+    topic: str = ""
 
 
 Event = Progressed | Finished | Failed | WorkerLost | Said
@@ -276,7 +281,7 @@ class _Worker:
             data += b"\n"  # the last line of all, or one that does not end
         self._printed = (self._printed + data)[-_LAST_LINES_BYTES:]
         *lines, self._unfinished = (self._unfinished + data).split(b"\n")
-        return [Said(line.decode("utf-8", "replace"), printed=True) for line in lines]
+        return [Said(line.decode("utf-8", "replace")) for line in lines]
 
     def kill(self, grace_s: float = 0) -> list[Event]:
         """End the process, unless it ends by itself within the grace, and return what it had printed."""

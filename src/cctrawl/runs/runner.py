@@ -27,6 +27,7 @@ _TURN_S = 0.5
 _JUDGED_INPUTS = 200
 _LEAST_FAILURES = 20
 _SHOWN_LINES = 200
+_TOPIC_PAUSE_S = 10.0
 RESUME_HINT = "everything done so far is kept: run the same command again to go on"
 
 
@@ -74,6 +75,7 @@ class Runner:
         self._outcomes: deque[bool] = deque(maxlen=_JUDGED_INPUTS)
         self._work = _Work()
         self._shown_lines = 0
+        self._silent_until: dict[str, float] = {}
         self._columns = RunColumns(self._ledger)
 
     @property
@@ -207,7 +209,12 @@ class Runner:
             self._progress.note(f"damaged: {task.location}: {result.damaged - 3:,} more places")
 
     def _say(self, event: Said) -> None:
-        if event.printed:
+        if event.topic:
+            now = time.monotonic()
+            if now < self._silent_until.get(event.topic, 0.0):
+                return  # the counters go on telling
+            self._silent_until[event.topic] = now + _TOPIC_PAUSE_S
+        else:
             self._shown_lines += 1
             if self._shown_lines > _SHOWN_LINES:
                 return

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cctrawl.runs.engine import Failed, Finished, Progressed, Said
 from cctrawl.runs.task import Setup, Task, TaskFailure, TaskProgress, run_task
-from cctrawl.transport import Transport
+from cctrawl.transport import Transport, TransportEvent
 
 _REPORT_INTERVAL_S = 0.5
 _PR_SET_PDEATHSIG = 1
@@ -65,8 +65,8 @@ class _Worker:
         else:
             self._send(Finished(task.position, outcome))
 
-    def _say(self, event: object) -> None:
-        self._send(Said(str(event), printed=False))
+    def _say(self, event: TransportEvent) -> None:
+        self._send(Said(str(event), event.kind))
 
     def _send(self, message: object) -> None:
         with self._sending:

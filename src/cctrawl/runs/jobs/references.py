@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -97,17 +98,34 @@ def reference_to(job: str | Callable[..., Any]) -> JobReference:
 
 def _of_function(job: Job) -> JobReference:
     module, attribute = job.function.__module__, getattr(job.function, "__qualname__", "")
+    name = f"{module}:{attribute}"
+    # A worker can import it only if the name leads back to this very job.
     found = getattr(sys.modules.get(module), attribute, None) if attribute.isidentifier() else None
-    # A worker can import it only if the name leads back to this very job, and not to the script that was started.
-    if (
-        module != "__main__"
-        and found is not None
-        and (found is job or getattr(found, "function", found) is job.function)
-    ):
-        return JobReference(f"{module}:{attribute}", f"{module}:{attribute}", b"", _hash_of_module(module))
+    is_home = found is not None and (found is job or getattr(found, "function", found) is job.function)
+    if is_home and _is_importable(module):
+        return JobReference(name, name, b"", _hash_of_module(module))
+    return JobReference(name, "", _pickled(job), _hash_of_code(job.function))
+
+
+def _is_importable(module: str) -> bool:
+    """Whether another process with our path finds the module; not so the script that was started."""
+    return module != "__main__" and PathFinder.find_spec(module.partition(".")[0]) is not None
+
+
+def _pickled(job: Job) -> bytes:
+    """Return the job by value, with everything of its own module that it uses."""
     import cloudpickle  # noqa: PLC0415 - only for jobs without a home
 
-    return JobReference(f"{module}:{attribute}", "", cloudpickle.dumps(job), _hash_of_code(job.function))
+    module = sys.modules.get(job.function.__module__)
+    by_value = module is not None and module.__name__ != "__main__" and not _is_importable(module.__name__)
+    if by_value:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        data: bytes = cloudpickle.dumps(job)
+    finally:
+        if by_value:
+            cloudpickle.unregister_pickle_by_value(module)
+    return data
 
 
 def _hash_of_code(function: Callable[..., Any]) -> str:
