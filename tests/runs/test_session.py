@@ -292,15 +292,14 @@ def test_two_runs_on_one_output_exclude_each_other(files: list[Path], tmp_path: 
 def test_jobs_of_any_home_reach_the_workers(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lambdas, closures, functions of modules only we have, and of a file beside other modules run in the workers."""
+    """Lambdas, closures, functions of modules only we have, and of files beside other modules, run in workers."""
     suffix = "!"
     cctrawl.run(
         lambda records: [{"url": record.url + suffix} for record in records], files=files, output=tmp_path / "a.csv"
     )
     assert csv_rows(tmp_path / "a.csv")[0] == ("http://s0.org/!",)
-    (tmp_path / "elsewhere.py").write_text(
-        "def shout(url):\n    return [{'url': url.upper()}]\n\n\ndef job(records):\n    return shout(next(records).url)\n"
-    )
+    text = "def shout(url):\n    return url.upper()\n\n\ndef job(records):\n    return [{'url': shout(next(records).url)}]\n"
+    (tmp_path / "elsewhere.py").write_text(text)
     spec = importlib.util.spec_from_file_location("elsewhere", tmp_path / "elsewhere.py")
     assert spec is not None
     assert spec.loader is not None
