@@ -298,7 +298,8 @@ def test_jobs_of_any_home_reach_the_workers(
         lambda records: [{"url": record.url + suffix} for record in records], files=files, output=tmp_path / "a.csv"
     )
     assert csv_rows(tmp_path / "a.csv")[0] == ("http://s0.org/!",)
-    text = "def shout(url):\n    return url.upper()\n\n\ndef job(records):\n    return [{'url': shout(next(records).url)}]\n"
+    text = "def shout(url):\n    return url.upper()\n\n\n"
+    text += "def job(records):\n    return [{'url': shout(next(records).url)}]\n"
     (tmp_path / "elsewhere.py").write_text(text)
     spec = importlib.util.spec_from_file_location("elsewhere", tmp_path / "elsewhere.py")
     assert spec is not None
