@@ -44,7 +44,7 @@ def test_a_hundred_thousand_inputs_fit_in_a_small_driver(tmp_path: Path) -> None
             while (tmp_path / "log").stat().st_size < 200_000 and process.poll() is None:
                 time.sleep(0.1)
                 peak_kib = max(peak_kib, _peak_kib(process.pid))
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
             process.wait(60)
         log.seek(0)
         assert "failed: crawl-data/" in log.read()
