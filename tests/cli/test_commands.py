@@ -215,8 +215,15 @@ def test_an_interrupt_keeps_everything_and_says_how_to_go_on(
     server.set_faults([SlowBytes(path="*/warc/*", bytes_per_s=30_000)])
     output = tmp_path / "themes.csv"
     words = ["run", "themes", "-c", CRAWL, "-o", output, "--base-url", server.url, "--workers", "2"]
+    # Whoever started the tests in the background had SIGINT ignored, and children inherit that.
+    default = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    )
     process = subprocess.Popen(
-        [*PROGRAM, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", default, *PROGRAM, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     with process:
         while server.count("*/warc/*.gz") < 4:
