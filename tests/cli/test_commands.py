@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -238,6 +241,23 @@ def test_an_interrupt_keeps_everything_and_says_how_to_go_on(
     assert "going on: " in err
     with output.open(newline="") as file:
         assert [tuple(row) for row in csv.reader(file)][1:] == fake.expected_themes(fake.files(CRAWL))
+
+
+def test_a_terminal_gets_a_live_line(server: FakeServer, tmp_path: Path) -> None:
+    """On a terminal the run shows files, rates and the time left while it goes on, and its summary in the end."""
+    server.set_faults([SlowBytes(path="*/warc/*", bytes_per_s=50_000)])
+    words = ["run", "themes", "-c", CRAWL, "--limit", "4", "-o", tmp_path / "x.csv", "--base-url", server.url]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([*PROGRAM, *map(str, words)], stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with process, contextlib.suppress(OSError):  # a terminal whose other end is closed reads as an error
+        while data := os.read(ours, 4096):
+            shown += data
+    os.close(ours)
+    assert process.returncode == 0
+    assert re.search(rb"[0-4]/4 files .* MB/s .* records/s .* rows .* ETA ", shown)
+    assert b"done: 4 of 4 files" in shown
 
 
 def test_the_demo_shows_the_main_job(tmp_path: Path) -> None:

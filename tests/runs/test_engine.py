@@ -1,0 +1,154 @@
+"""The engine of this machine, with real worker processes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import cctrawl
+from cctrawl.errors import EngineError
+from cctrawl.runs.engine import Event, Failed, Finished, LocalEngine, Progressed, Said, WorkerLost
+from cctrawl.runs.jobs import JobReference, load_job
+from cctrawl.runs.task import RETRY, Setup, Task
+from cctrawl.settings import Settings
+from cctrawl.testing import WarcWriter
+
+EngineMaker = Callable[..., LocalEngine]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[EngineMaker]:
+    """Make engines for a job, stopped in the end."""
+    engines = []
+
+    def maker(job: Callable[..., object] | JobReference, **options: float) -> LocalEngine:
+        reference = job if isinstance(job, JobReference) else load_job(job)[0]
+        setup = Setup(reference, "jsonl", header=False, on_damage="skip", settings=Settings.resolve())
+        engines.append(LocalEngine(setup, 2, **{"timeout_s": 60.0, **options}))  # type: ignore[arg-type]  # by name
+        return engines[-1]
+
+    with WarcWriter(tmp_path / "in.warc.gz") as writer:
+        writer.write_response("http://a.org/", b"x")
+    yield maker
+    for engine in engines:
+        engine.stop()
+
+
+def task(tmp_path: Path, position: int = 0) -> Task:
+    """Return a task over the one file there is."""
+    return Task(position, str(tmp_path / "in.warc.gz"), tmp_path / f"part{position}", ("url",))
+
+
+def events_until(engine: LocalEngine, *kinds: type) -> list[Event]:
+    """Return what happens up to the first event of these kinds."""
+    seen: list[Event] = []
+    deadline = time.monotonic() + 30
+    while not any(isinstance(event, kinds) for event in seen):
+        assert time.monotonic() < deadline, seen
+        seen += engine.events(0.2)
+    return seen
+
+
+def urls(records: Iterator[cctrawl.Record]) -> list[tuple[str]]:
+    """Return one row per record."""
+    return [(record.url,) for record in records]
+
+
+def test_a_task_becomes_a_part(make: EngineMaker, tmp_path: Path) -> None:
+    """A task that is done has told its numbers, and its part is on disk."""
+    engine = make(urls)
+    assert engine.free() == 2
+    engine.submit(task(tmp_path))
+    assert engine.free() == 1
+    seen = events_until(engine, Finished)
+    assert any(isinstance(event, Progressed) and event.records == 1 for event in seen)
+    assert (tmp_path / "part0").read_text() == '{"url": "http://a.org/"}\n'
+    assert engine.free() == 2
+
+
+def raises(records: Iterator[cctrawl.Record]) -> list[tuple[str]]:
+    """Raise what no other process knows."""
+
+    class Unpicklable(Exception):  # noqa: N818 - it is one
+        def __reduce__(self) -> tuple[object, ...]:
+            raise TypeError("not me")
+
+    raise Unpicklable("boom " + next(records).url)
+
+
+def test_any_exception_comes_back_as_words(make: EngineMaker, tmp_path: Path) -> None:
+    """An exception that cannot be pickled is told with its type, text and line, and leaves no part."""
+    engine = make(raises)
+    engine.submit(task(tmp_path))
+    failed = next(event for event in events_until(engine, Failed) if isinstance(event, Failed))
+    assert failed.failure.verdict == RETRY
+    assert "Unpicklable: boom http://a.org/" in failed.failure.message
+    assert "test_engine.py" in failed.failure.details
+    assert not (tmp_path / "part0").exists()
+
+
+def talks(records: Iterator[cctrawl.Record]) -> list[tuple[str]]:
+    """Print much, and a last line without an end."""
+    for number in range(5000):
+        print("line", number)  # noqa: T201 - the point
+    os.write(2, b"x" * 200_000)
+    return urls(records)
+
+
+def test_what_a_job_prints_is_told_and_blocks_nothing(make: EngineMaker, tmp_path: Path) -> None:
+    """Thousands of lines, and one that never ends, come out as lines while the task goes on."""
+    engine = make(talks)
+    engine.submit(task(tmp_path))
+    seen = events_until(engine, Finished) + engine.events(0.2)
+    lines = [event.message for event in seen if isinstance(event, Said)]
+    assert lines[:2] == ["line 0", "line 1"]
+    assert max(map(len, lines)) < 200_000
+
+
+def dies(_records: Iterator[cctrawl.Record]) -> list[tuple[str]]:
+    """Take the process along."""
+    os.abort()
+
+
+def test_a_worker_that_dies_is_replaced(make: EngineMaker, tmp_path: Path) -> None:
+    """The death is told with its task and signal; the next task runs in a new process."""
+    engine = make(dies)
+    for position in range(2):
+        engine.submit(task(tmp_path, position))
+        lost = next(event for event in events_until(engine, WorkerLost) if isinstance(event, WorkerLost))
+        assert lost.position == position
+        assert "SIGABRT" in lost.reason
+        assert engine.free() == 2
+
+
+def hoards(_records: Iterator[cctrawl.Record]) -> list[tuple[str]]:
+    """Hold more and more memory."""
+    held = []
+    while True:
+        held.append(bytearray(os.urandom(1) * 4_000_000))
+        time.sleep(0.01)
+
+
+def test_a_worker_that_holds_too_much_is_ended(make: EngineMaker, tmp_path: Path) -> None:
+    """A leaking job is ended and named before it takes the machine."""
+    engine = make(hoards, max_memory_bytes=200 << 20)
+    engine.submit(task(tmp_path))
+    lost = next(event for event in events_until(engine, WorkerLost) if isinstance(event, WorkerLost))
+    assert "--max-memory" in lost.reason
+
+
+def test_workers_that_cannot_start_are_an_error(make: EngineMaker, tmp_path: Path) -> None:
+    """When worker after worker dies before it is ready the engine gives up, with their last words."""
+    engine = make(JobReference("gone", "no_such_module_anywhere:job", b"", ""))
+
+    def submit_and_wait() -> None:
+        for position in range(9):
+            engine.submit(task(tmp_path, position))
+            events_until(engine, WorkerLost)
+
+    with pytest.raises(EngineError, match="no_such_module_anywhere"):
+        submit_and_wait()
