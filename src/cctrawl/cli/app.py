@@ -86,7 +86,11 @@ def _run(arguments: list[str]) -> int:
     try:
         code = program.main(arguments, prog_name="cctrawl", standalone_mode=False)
         sys.stdout.flush()
-    except CctrawlError as error:
+    except BrokenPipeError:
+        # Whoever read us has enough. Nothing may be written any more, not even by the interpreter at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _EXIT_BROKEN_PIPE
+    except (CctrawlError, OSError) as error:
         return _explain(error, verbose=bool({"-v", "--verbose"} & set(arguments)))
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -96,22 +100,18 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.exceptions.Abort):
         click.echo("interrupted", err=True)
         return _EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us has enough. Nothing may be written any more, not even by the interpreter at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _EXIT_BROKEN_PIPE
     return code if isinstance(code, int) else 0
 
 
-def _explain(error: CctrawlError, *, verbose: bool) -> int:
+def _explain(error: CctrawlError | OSError, *, verbose: bool) -> int:
     if isinstance(error, JobError) and error.details:
         click.echo(error.details.rstrip(), err=True)
     click.echo(f"error: {error}", err=True)
-    if error.hint:
+    if isinstance(error, CctrawlError) and error.hint:
         click.echo(f"hint: {error.hint}", err=True)
     if verbose and error.__cause__ is not None:
         click.echo(f"cause: {type(error.__cause__).__name__}: {error.__cause__}", err=True)
-    return error.exit_code
+    return error.exit_code if isinstance(error, CctrawlError) else 1
 
 
 def _interrupt(number: int, frame: FrameType | None) -> Any:  # noqa: ARG001, ANN401 - a signal handler's signature

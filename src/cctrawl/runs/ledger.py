@@ -11,12 +11,16 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.store import STAGED, LedgerFile
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _WORDS = {
     "job": "the job",
@@ -122,16 +126,22 @@ class RunFolder:
             if file.name not in kept:
                 file.unlink()
 
-    def write_list(self, name: str, lines: Sequence[dict[str, object]]) -> Path | None:
-        """Write a list for users as JSON lines; no lines, no file. Returns its path."""
-        path = self.path / name
-        if not lines:
-            path.unlink(missing_ok=True)
-            return None
-        part = path.with_name(name + ".part")
-        part.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
-        part.replace(path)
-        return path
+    def write_lists(self, **lists: Sequence[DataclassInstance]) -> dict[str, str]:
+        """Write lists for users as JSON lines, ``NAME.jsonl``; an empty list has no file.
+
+        Returns:
+            The files by name. None on a full disk: the ledger holds the same, and the run has an error of its own.
+        """
+        written = {}
+        with suppress(OSError):
+            for name, items in lists.items():
+                path = self.path / f"{name}.jsonl"
+                path.unlink(missing_ok=True)
+                if items:
+                    lines = (json.dumps(asdict(item), ensure_ascii=False) + "\n" for item in items)
+                    path.write_text("".join(lines), encoding="utf-8")
+                    written[name] = str(path)
+        return written
 
     def _locked(self) -> IO[bytes]:
         file = (self.path / "lock").open("ab+")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from cctrawl.errors import InvalidInputError
 from cctrawl.progress import format_bytes, format_duration
 
 DONE, INCOMPLETE, ABORTED, INTERRUPTED = "done", "incomplete", "aborted", "interrupted"
@@ -112,11 +113,20 @@ class RunReport:
         return self.inputs - self.inputs_done - len(self.failures)
 
     def write(self, path: Path) -> None:
-        """Write the report as JSON; the file is there whole or not at all."""
+        """Write the report as JSON; the file is there whole or not at all.
+
+        Raises:
+            InvalidInputError: the file cannot be written there.
+        """
         part = path.with_name(path.name + ".part")
         text = json.dumps({**asdict(self), "exit_code": self.exit_code}, indent=2, ensure_ascii=False)
-        part.write_text(text + "\n", encoding="utf-8")
-        part.replace(path)
+        try:
+            part.write_text(text + "\n", encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            raise InvalidInputError(
+                f"the report cannot be written: {error}", hint="give another --report"
+            ) from error
 
     def summary(self) -> str:
         """Return the closing lines: totals, what was counted, what failed and where it is listed."""

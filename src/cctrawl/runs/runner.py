@@ -87,18 +87,15 @@ class Runner:
         """Run until every input is done or quarantined.
 
         Raises:
-            AbortedError: too much failed, the disk refuses, or patience with the server is spent.
+            AbortedError: too much failed, a worker's disk refuses, or patience with the server is spent.
             EngineError: workers cannot start.
+            OSError: our own disk refuses.
         """
         try:
             while self._deal():
                 for event in self._engine.events(self._pause_s()):
                     self._handle(event)
                 self._progress.update(self._snapshot())
-        except BrokenPipeError:
-            raise  # whoever read our stdout has enough
-        except (OSError, EOFError) as error:
-            raise AbortedError(f"the output cannot be written: {error}", hint=RESUME_HINT) from error
         finally:
             if self._shown_lines > _SHOWN_LINES:
                 self._progress.note(f"({self._shown_lines - _SHOWN_LINES:,} more lines of the job are not shown)")

@@ -7,11 +7,11 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cctrawl.errors import CctrawlError, InvalidInputError
+from cctrawl.errors import AbortedError, EngineError, InvalidInputError
 from cctrawl.output import format_of
 from cctrawl.progress import Progress, open_progress
 from cctrawl.runs.engine import LocalEngine
@@ -20,7 +20,7 @@ from cctrawl.runs.jobs import Job, JobReference, load_job
 from cctrawl.runs.ledger import Identity, RunFolder, folder_of
 from cctrawl.runs.outputs import Output, output_for, part_name
 from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED, DamagedPlace, Effort, FailedInput, RunReport
-from cctrawl.runs.runner import Limits, Runner
+from cctrawl.runs.runner import RESUME_HINT, Limits, Runner
 from cctrawl.runs.task import Setup
 from cctrawl.settings import Settings, parse_duration, parse_size
 from cctrawl.store import FAILED
@@ -199,28 +199,37 @@ class Session:
             self._open(folder, progress)
             output = output_for(folder, self._output, self._format, is_folder=self._is_folder)
             output.recover()
+            engine = self._engine(folder.ledger.totals().waiting)
+            limits = Limits(self._settings.tries, self._options.max_failures)
+            runner = Runner(folder, output, engine, progress, limits)
             try:
-                return self._go_on(folder, output, progress)
+                self._go_on(folder, output, runner, progress)
             finally:
+                engine.stop()
                 output.close()
+            return self._report(folder, self._state(folder), runner.effort)
 
-    def _go_on(self, folder: RunFolder, output: Output, progress: Progress) -> RunReport:
-        effort = Effort()
-        if folder.ledger.totals().waiting:
-            effort = self._work(folder, output, progress)
-        else:
-            progress.note(f"{self._output} is finished: nothing is left to do")
-        if self.failure is None:
+    def _go_on(self, folder: RunFolder, output: Output, runner: Runner, progress: Progress) -> None:
+        """Do what waits and name the output; whatever ends that early becomes ``failure``."""
+        try:
+            if folder.ledger.totals().waiting:
+                runner.run()
+            else:
+                progress.note(f"{self._output} is finished: nothing is left to do")
             output.finish()
-        totals = folder.ledger.totals()
-        if isinstance(self.failure, KeyboardInterrupt):
-            return self._report(folder, INTERRUPTED, effort)
-        if self.failure is not None:
-            return self._report(folder, ABORTED, effort)
-        return self._report(folder, INCOMPLETE if totals.failed else DONE, effort)
+        except BrokenPipeError:
+            raise  # whoever read our stdout has enough
+        except (AbortedError, EngineError, KeyboardInterrupt) as error:
+            self.failure = error
+        except (OSError, EOFError) as error:
+            self.failure = AbortedError(f"the output cannot be written: {error}", hint=RESUME_HINT)
 
-    def _work(self, folder: RunFolder, output: Output, progress: Progress) -> Effort:
-        waiting = folder.ledger.totals().waiting
+    def _state(self, folder: RunFolder) -> str:
+        if self.failure is not None:
+            return INTERRUPTED if isinstance(self.failure, KeyboardInterrupt) else ABORTED
+        return INCOMPLETE if folder.ledger.totals().failed else DONE
+
+    def _engine(self, waiting: int) -> LocalEngine:
         setup = Setup(
             self._reference,
             self._format,
@@ -228,33 +237,19 @@ class Session:
             self._on_damage,
             self._settings,
         )
-        engine = LocalEngine(
+        return LocalEngine(
             setup,
             min(self._options.workers or usable_cores(), waiting),
             timeout_s=self._options.timeout_s,
             max_memory_bytes=self._options.max_memory_bytes,
         )
-        limits = Limits(self._settings.tries, self._options.max_failures)
-        runner = Runner(folder, output, engine, progress, limits)
-        try:
-            runner.run()
-        except (CctrawlError, KeyboardInterrupt) as error:
-            self.failure = error
-        finally:
-            engine.stop()
-        return runner.effort
 
     def _report(self, folder: RunFolder, state: str, effort: Effort) -> RunReport:
         ledger = folder.ledger
         totals = ledger.totals()
         failures = [FailedInput(row.location, row.tries, row.error or "") for row in ledger.inputs(FAILED)]
         damages = [DamagedPlace(*damage) for damage in ledger.damages()]
-        lists = {}
-        if self._output != "-":
-            for name, items in (("failures", failures), ("damages", damages)):
-                path = folder.write_list(f"{name}.jsonl", [asdict(item) for item in items])
-                if path is not None:
-                    lists[name] = str(path)
+        lists = {} if self._output == "-" else folder.write_lists(failures=failures, damages=damages)
         return RunReport(
             job=self._reference.name,
             output=self._output,
@@ -281,6 +276,7 @@ class Session:
                 path = Path(scratch) / "run"
             else:
                 path = folder_of(Path(self._output), is_folder=self._is_folder)
+            is_new = not path.parent.exists()
             folder = RunFolder(path)
             try:
                 yield folder
@@ -288,7 +284,7 @@ class Session:
                 begun = folder.begun
                 folder.close()
                 if not begun:
-                    shutil.rmtree(path)
+                    shutil.rmtree(path.parent if is_new else path)
 
     def _open(self, folder: RunFolder, progress: Progress) -> None:
         identity = Identity(
