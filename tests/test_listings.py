@@ -3,7 +3,6 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import os
 import re
 import shutil
 import time
@@ -49,17 +48,9 @@ def online(server: FakeServer, tmp_path: Path) -> Settings:
     return Settings.resolve(base_url=server.url, data_dir=tmp_path / "data", tries=1)
 
 
-def real_data() -> Path:
-    """Return the folder of real listings, or skip."""
-    folder = os.environ.get("CCTRAWL_REAL_DATA")
-    if not folder:
-        pytest.skip("CCTRAWL_REAL_DATA names no folder of real data")
-    return Path(folder, "index")
-
-
-def real_tree(root: Path) -> Settings:
+def real_tree(root: Path, real_data: Path) -> Settings:
     """Lay out the real listings as a base URL has them."""
-    folder = real_data()
+    folder = real_data / "index"
     target = root / "crawl-data" / "CC-MAIN-2023-50"
     target.mkdir(parents=True)
     shutil.copy(folder / "collinfo.json", root)
@@ -253,10 +244,10 @@ def test_a_transport_that_was_handed_in_is_used_and_left_open(server: FakeServer
         assert transport.read_file(server.url + "collinfo.json")
 
 
-def test_the_real_list_of_crawls(tmp_path: Path) -> None:
+def test_the_real_list_of_crawls(tmp_path: Path, real_data: Path) -> None:
     """The real list keeps its order, and years match the ids of the oldest crawls."""
-    settings = real_tree(tmp_path)
-    published = [entry["id"] for entry in json.loads((real_data() / "collinfo.json").read_bytes())]
+    settings = real_tree(tmp_path, real_data)
+    published = [entry["id"] for entry in json.loads((real_data / "index" / "collinfo.json").read_bytes())]
     assert [crawl.id for crawl in crawls(settings=settings)] == published
     assert all(crawl.start and crawl.end and crawl.start < crawl.end for crawl in crawls(settings=settings))
     assert resolve_crawls("2010", settings=settings) == ["CC-MAIN-2009-2010"]
@@ -265,9 +256,9 @@ def test_the_real_list_of_crawls(tmp_path: Path) -> None:
     assert resolve_crawls("all", settings=settings) == published
 
 
-def test_the_real_path_listings(tmp_path: Path) -> None:
+def test_the_real_path_listings(tmp_path: Path, real_data: Path) -> None:
     """The real listings give 90,000 WARC files, 300 index files of each kind and subset, and 100 segments."""
-    settings = real_tree(tmp_path)
+    settings = real_tree(tmp_path, real_data)
     counts = {kind: files(kind, "CC-MAIN-2023-50", settings=settings) for kind in ("warc", "segment", "cc-index")}
     assert {kind: len(found) for kind, found in counts.items()} == {"warc": 90_000, "segment": 100, "cc-index": 300}
     for subset, count in (("warc", 300), ("robotstxt", 300), ("crawldiagnostics", 300), ("all", 900)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import warnings
 from pathlib import Path
 
@@ -62,12 +61,9 @@ def test_keys_equal_those_of_the_reference(url: str) -> None:
         assert surt_key(url) == expected
 
 
-def test_keys_equal_those_of_the_real_index() -> None:
+def test_keys_equal_those_of_the_real_index(real_data: Path) -> None:
     """Every line of a real CDXJ file has the key that `surt_key` makes of its URL."""
-    folder = os.environ.get("CCTRAWL_REAL_DATA")
-    if not folder:
-        pytest.skip("CCTRAWL_REAL_DATA names no folder of real data")
-    lines = [line for file in Path(folder, "index").glob("*.cdxj") for line in file.read_text().splitlines()]
+    lines = [line for file in (real_data / "index").glob("*.cdxj") for line in file.read_text().splitlines()]
     assert len(lines) > 100
     for line in lines:
         key, _, fields = line.split(" ", 2)

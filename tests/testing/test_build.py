@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -190,14 +189,11 @@ def layouts(data: Iterator[Seen]) -> dict[str, list[str]]:
         ("wet", "eugeneware-warc--CC-MAIN-20140820021334-00006-ip-10-180-136-8.ec2.internal.warc.wet"),
     ],
 )
-def test_headers_stand_as_in_real_files(kind: str, name: str, fake: FakeCrawls) -> None:
+def test_headers_stand_as_in_real_files(kind: str, name: str, fake: FakeCrawls, real_data: Path) -> None:
     """Records of each type have the header names of Common Crawl's own, in the same order."""
-    folder = os.environ.get("CCTRAWL_REAL_DATA")
-    if not folder:
-        pytest.skip("CCTRAWL_REAL_DATA names no folder of real data")
     path = fake.files(NEWEST)[0].replace("/warc/", f"/{kind}/")
     path = path if kind == "warc" else path.replace(".warc.gz", f".warc.{kind}.gz")
-    real = layouts(records(Path(folder), f"warc/{name}"))
+    real = layouts(records(real_data, f"warc/{name}"))
     ours = layouts(records(fake.root, path))
     assert ours == real
 
@@ -346,18 +342,15 @@ def test_listings_have_the_real_quirks(fake: FakeCrawls) -> None:
     assert all("/crawldiagnostics/" in path for path in listing(fake.root, NEWEST, "non200responses"))
 
 
-def test_real_listings_have_the_same_form(fake: FakeCrawls) -> None:
+def test_real_listings_have_the_same_form(fake: FakeCrawls, real_data: Path) -> None:
     """Paths differ from the real ones in digits only, and collinfo.json has the real keys."""
-    folder = os.environ.get("CCTRAWL_REAL_DATA")
-    if not folder:
-        pytest.skip("CCTRAWL_REAL_DATA names no folder of real data")
     crawl = "CC-MAIN-2023-50"
     for kind in ("warc", "segment", "cc-index", "cc-index-table"):
-        real = gzip.decompress(Path(folder, f"index/{crawl}.{kind}.paths.gz").read_bytes()).decode().splitlines()
+        real = gzip.decompress(Path(real_data, f"index/{crawl}.{kind}.paths.gz").read_bytes()).decode().splitlines()
         ours = listing(fake.root, crawl, kind)
         for number in (0, 1, -1):
             assert re.sub(VARIABLE, "0", ours[number]) == re.sub(VARIABLE, "0", real[number])
-    real_entry = json.loads(Path(folder, "index/collinfo.json").read_bytes())[0]
+    real_entry = json.loads(Path(real_data, "index/collinfo.json").read_bytes())[0]
     entry = json.loads((fake.root / "collinfo.json").read_bytes())[0]
     assert list(entry) == list(real_entry)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import random
 import zlib
 from dataclasses import dataclass, field
@@ -187,9 +186,6 @@ def readings() -> Readings:
 
 
 @pytest.fixture(scope="session")
-def real_warcs() -> Path:
+def real_warcs(real_data: Path) -> Path:
     """The folder of real WARC files."""
-    folder = os.environ.get("CCTRAWL_REAL_DATA")
-    if not folder:
-        pytest.skip("CCTRAWL_REAL_DATA names no folder of real files")
-    return Path(folder, "warc")
+    return real_data / "warc"
