@@ -6,7 +6,6 @@ import logging
 import re
 import shutil
 import time
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -16,30 +15,16 @@ from cctrawl.errors import FormatError, InvalidInputError, NotFoundError, Transp
 from cctrawl.listings import KINDS, Crawl, crawls, files, resolve_crawls
 from cctrawl.settings import COLLINFO, COMMON_CRAWL, Settings
 from cctrawl.store import ListingCache
-from cctrawl.testing import FakeCrawls, FakeServer, Refuse, Size, build
+from cctrawl.testing import FakeCrawls, FakeServer, Refuse
 from cctrawl.transport import Transport
 
-SIZE = Size(segments=2, files_per_segment=2, pages_per_file=4, page_bytes=500, sites=12)
 NEWEST = "CC-MAIN-2024-22"
-
-
-@pytest.fixture(scope="module")
-def fake(tmp_path_factory: pytest.TempPathFactory) -> FakeCrawls:
-    """A small fake, shared by the tests that do not change it."""
-    return build(tmp_path_factory.mktemp("fake") / "root", size=SIZE)
 
 
 @pytest.fixture
 def on_disk(fake: FakeCrawls, tmp_path: Path) -> Settings:
     """Settings that read the fake from its folder."""
     return Settings.resolve(base_url=str(fake.root), data_dir=tmp_path / "data")
-
-
-@pytest.fixture
-def server(fake: FakeCrawls) -> Iterator[FakeServer]:
-    """The fake on loopback."""
-    with FakeServer(fake.root) as served:
-        yield served
 
 
 @pytest.fixture

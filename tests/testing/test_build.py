@@ -39,12 +39,6 @@ class Seen(NamedTuple):
     payload: bytes
 
 
-@pytest.fixture(scope="module")
-def fake(tmp_path_factory: pytest.TempPathFactory) -> FakeCrawls:
-    """The small fake."""
-    return build(tmp_path_factory.mktemp("fake") / "root")
-
-
 def records(root: Path, path: str) -> Iterator[Seen]:
     """Yield a file's records by another reader, digests checked."""
     with (root / path).open("rb") as stream:
