@@ -55,6 +55,13 @@ def test_every_command_explains_itself(command: str) -> None:
     """Each command has help of its own."""
     out, _ = call(command, "--help")
     assert out.startswith(f"Usage: cctrawl {command} ")
+    assert "\\b" not in out
+
+
+def test_examples_in_help_stand_on_lines_of_their_own() -> None:
+    """The examples of a command can be copied from its help."""
+    lines = [line.strip() for line in call("run", "--help")[0].splitlines()]
+    assert "cctrawl run themes -c CC-MAIN-2016-07 --limit 4 -o themes.csv" in lines
 
 
 def test_version() -> None:

@@ -35,12 +35,12 @@ def _format(given: str | None, output: str) -> str | None:
 @_output_option
 @network_options
 def crawls_command(settings: Settings, format: str | None, output: str) -> None:  # noqa: A002 - the option's name
-    r"""List the crawls there are, newest first.
+    """List the crawls there are, newest first.
 
     \b
     cctrawl crawls
     cctrawl crawls -f csv -o crawls.csv
-    """
+    """  # noqa: D301 - \b is the character that keeps click from wrapping
     from cctrawl.listings import crawls  # noqa: PLC0415 - not needed for --help
     from cctrawl.output import Column, write_listing  # noqa: PLC0415 - not needed for --help
 
@@ -69,7 +69,7 @@ def files_command(
     format: str | None,  # noqa: A002 - the option's name
     output: str,
 ) -> None:
-    r"""List the files of one KIND of a crawl, in the order of Common Crawl's own list.
+    """List the files of one KIND of a crawl, in the order of Common Crawl's own list.
 
     KIND is warc, wat, wet, robotstxt, non200responses, cc-index, cc-index-table or segment. `-f paths` prints bare
     lines, for other tools.
@@ -78,7 +78,7 @@ def files_command(
     cctrawl files warc -c CC-MAIN-2023-50 | head
     cctrawl files wet -c latest -f paths | shuf -n 20 | cctrawl run my_job.py:count --files - -o some.csv
     cctrawl files cc-index-table -c CC-MAIN-2020-24 --subset warc --urls
-    """
+    """  # noqa: D301 - \b is the character that keeps click from wrapping
     from cctrawl.listings import files  # noqa: PLC0415 - not needed for --help
     from cctrawl.output import Column, write_listing  # noqa: PLC0415 - not needed for --help
 

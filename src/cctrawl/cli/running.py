@@ -30,10 +30,20 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", required=True, metavar="OUT", help="A file, a folder (ends in /), or - for stdout.")
 @click.option("-f", "--format", metavar="FORMAT", help="csv, jsonl or parquet. [by the ending; folder: parquet]")
 @click.option("--workers", type=int, metavar="N", help="Worker processes. [one per core]")
-@click.option("--timeout", default="30m", metavar="TIME", help="End a worker without a further record for so long.")
-@click.option("--max-memory", default="0", metavar="SIZE", help="End a worker that holds more; 0 for no limit.")
-@click.option("--on-damage", default="skip", metavar="skip|raise", help="Skip damaged records, or fail their file.")
-@click.option("--max-failures", type=Share(), default="5%", metavar="SHARE", help="Stop if more of 200 files fail.")
+@click.option(
+    "--timeout", default="30m", metavar="TIME", help="End a worker without a further record for so long. [30m]"
+)
+@click.option("--max-memory", default="0", metavar="SIZE", help="End a worker that holds more; 0: no limit. [0]")
+@click.option(
+    "--on-damage", default="skip", metavar="skip|raise", help="Skip damaged records, or fail their file. [skip]"
+)
+@click.option(
+    "--max-failures",
+    type=Share(),
+    default="5%",
+    metavar="SHARE",
+    help="Stop if more of the last 200 files fail. [5%]",
+)
 @click.option("--retry-failed", is_flag=True, help="Try quarantined files again.")
 @click.option("--restart", is_flag=True, help="Drop what was done on this output and begin anew.")
 @click.option("--report", metavar="FILE", help="Write a report as JSON.")
@@ -42,7 +52,7 @@ if TYPE_CHECKING:
 @network_options
 @click.pass_context
 def run_command(context: click.Context, /, files: tuple[str, ...], verbose: bool, **options: Any) -> None:  # noqa: ANN401, ARG001, FBT001 - click calls it by name; `cli.app` reads --verbose
-    r"""Run JOB over the files of a crawl and write its rows.
+    """Run JOB over the files of a crawl and write its rows.
 
     JOB is a shipped job (see `cctrawl jobs`), `my_job.py:function` or `package.module:function`. The function takes
     an iterator of records and yields rows. The same command goes on where it stopped, whatever it died of.
@@ -52,7 +62,7 @@ def run_command(context: click.Context, /, files: tuple[str, ...], verbose: bool
     cctrawl run my_job.py:count -c latest --kind wat --sample 0.1% -o out/ -f parquet
     cctrawl run themes --files local.warc.gz more/*.warc.gz -o - -f jsonl
     cctrawl files warc -c latest | shuf -n 20 | cctrawl run themes --files - -o some.csv
-    """
+    """  # noqa: D301 - \b is the character that keeps click from wrapping
     from cctrawl.runs import run  # noqa: PLC0415 - not needed for --help
     from cctrawl.runs.inputs import read_list  # noqa: PLC0415 - not needed for --help
 
@@ -78,7 +88,7 @@ def _tell(report: RunReport) -> None:
 @click.argument("file")
 @click.option("-n", "rows", type=int, default=20, show_default=True, metavar="N", help="So many rows.")
 @click.option("-f", "--format", metavar="FORMAT", help="table, csv or jsonl. [table on a terminal, else jsonl]")
-@click.option("--on-damage", default="skip", metavar="skip|raise", help="Skip damaged records, or stop.")
+@click.option("--on-damage", default="skip", metavar="skip|raise", help="Skip damaged records, or stop. [skip]")
 @verbose_option
 @network_options
 def try_command(
@@ -91,12 +101,12 @@ def try_command(
     on_damage: str,
     verbose: bool,  # noqa: ARG001 - click calls it by name; `cli.app` reads it
 ) -> None:
-    r"""Run JOB over one FILE (a path, a URL or a listed path) and show the first rows. Nothing is kept.
+    """Run JOB over one FILE (a path, a URL or a listed path) and show the first rows. Nothing is kept.
 
     \b
     cctrawl try themes local.warc.gz
     cctrawl try my_job.py:count https://data.commoncrawl.org/crawl-data/….warc.gz -n 5
-    """
+    """  # noqa: D301 - \b is the character that keeps click from wrapping
     from cctrawl.output import Column, write_listing  # noqa: PLC0415 - not needed for --help
     from cctrawl.runs.trial import Trial  # noqa: PLC0415 - not needed for --help
 
