@@ -69,8 +69,10 @@ def compare(
     ratios = {label: cpu[label] / cpu[subject] for label in commands}
     print(f"{name}: medians of {rounds} rounds")
     for label in commands:
-        lines = samples[label][0].output_lines
-        print(f"  {label:10} {cpu[label]:8.3f} CPU s {wall[label]:8.3f} s {ratios[label]:6.2f}x  {lines:,} lines")
+        first = samples[label][0]
+        same = "the same" if first.output_sha256 == samples[subject][0].output_sha256 else "other"
+        figures = f"{cpu[label]:8.3f} CPU s {wall[label]:8.3f} s {ratios[label]:6.2f}x"
+        print(f"  {label:10} {figures}  {first.output_lines:,} lines, {same} output")
     result = {
         "name": name,
         "machine": f"{platform.machine()}, Python {platform.python_version()}",

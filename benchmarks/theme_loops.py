@@ -90,4 +90,6 @@ def fastwarc(url: str) -> Iterator[Row]:
 
 if __name__ == "__main__":
     loop = {"seed": seed, "warcio": warcio, "fastwarc": fastwarc}[sys.argv[1]]
-    csv.writer(sys.stdout, lineterminator="\n").writerows(loop(sys.argv[2]))
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    rows.writerow(("domain", "theme"))
+    rows.writerows(loop(sys.argv[2]))
