@@ -122,6 +122,7 @@ def test_a_worker_that_dies_is_replaced(make: EngineMaker, tmp_path: Path) -> No
         lost = next(event for event in events_until(engine, WorkerLost) if isinstance(event, WorkerLost))
         assert lost.position == position
         assert "SIGABRT" in lost.reason
+        assert not lost.is_innocent
         assert engine.free() == 2
 
 
@@ -148,7 +149,8 @@ def test_workers_that_cannot_start_are_an_error(make: EngineMaker, tmp_path: Pat
     def submit_and_wait() -> None:
         for position in range(9):
             engine.submit(task(tmp_path, position))
-            events_until(engine, WorkerLost)
+            seen = events_until(engine, WorkerLost)
+            assert all(event.is_innocent for event in seen if isinstance(event, WorkerLost))
 
     with pytest.raises(EngineError, match="no_such_module_anywhere"):
         submit_and_wait()

@@ -73,10 +73,17 @@ class Failed:
 
 @dataclass(frozen=True)
 class WorkerLost:
-    """A worker died under a task; another one takes its place."""
+    """A worker died under a task; another one takes its place.
+
+    Attributes:
+        position: the input's position.
+        reason: how it died.
+        is_innocent: whether the task had not begun, so that it cannot be to blame.
+    """
 
     position: int
     reason: str
+    is_innocent: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,10 +144,17 @@ class LocalEngine:
         return self._limit - sum(worker.task is not None for worker in self._workers)
 
     def submit(self, task: Task) -> None:
-        """Begin a task on an idle worker, or on a new one."""
+        """Begin a task on an idle worker, or on a new one.
+
+        Raises:
+            EngineError: the system gives no further process.
+        """
         idle = next((worker for worker in self._workers if worker.task is None), None)
         if idle is None:
-            idle = _Worker(self._setup)
+            try:
+                idle = _Worker(self._setup)
+            except OSError as error:
+                raise EngineError(f"no worker can be started: {error}", hint="try fewer --workers") from error
             self._workers.append(idle)
         idle.begin(task)
 
@@ -195,7 +209,7 @@ class LocalEngine:
         if worker.task is not None:
             lines = worker.last_lines()
             text = f"{reason}; its last words: {lines}" if lines and not why else reason
-            events.append(WorkerLost(worker.task.position, text))
+            events.append(WorkerLost(worker.task.position, text, is_innocent=not worker.ready))
         return events
 
     def _overdue(self) -> list[Event]:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from cctrawl.errors import AbortedError, JobError
 from cctrawl.progress import Progress, Snapshot
 from cctrawl.runs.columns import RunColumns
-from cctrawl.runs.engine import Engine, Event, Failed, Finished, Progressed, Said, WorkerLost
+from cctrawl.runs.engine import Engine, Event, Failed, Finished, Progressed, Said
 from cctrawl.runs.ledger import RunFolder
 from cctrawl.runs.outputs import Output
 from cctrawl.runs.report import Effort
-from cctrawl.runs.task import GIVE_UP, STOP, Task, TaskFailure, TaskResult
+from cctrawl.runs.task import GIVE_UP, RETRY, STOP, Task, TaskFailure, TaskResult
 from cctrawl.store import FAILED, WAITING
 
 _TURN_S = 0.5
@@ -139,8 +139,10 @@ class Runner:
                 self._finished(task, event.result)
             elif isinstance(event, Failed):
                 self._failed_try(task, event.failure)
-            elif isinstance(event, WorkerLost):
-                self._failed_try(task, TaskFailure("retry", event.reason))
+            elif event.is_innocent:
+                heapq.heappush(self._again, (time.monotonic(), task.position, task.location))
+            else:
+                self._failed_try(task, TaskFailure(RETRY, event.reason))
 
     def _finished(self, task: Task, result: TaskResult) -> None:
         try:
