@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from cctrawl.store import FAILED, PLACED, STAGED, WAITING, LedgerFile
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> LedgerFile:
+def ledger(tmp_path: Path) -> Iterator[LedgerFile]:
     """A ledger of 2,500 inputs."""
     file = LedgerFile(tmp_path / "ledger.sqlite")
     with file.transaction():
         file.add_inputs(f"input {number}" for number in range(2500))
-    return file
+    yield file
+    file.close()
 
 
 def test_inputs_come_in_order_from_any_position(ledger: LedgerFile) -> None:
