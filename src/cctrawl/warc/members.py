@@ -232,6 +232,8 @@ class _Peek:
         length = content_length(top, 0, head_stop)
         if length is None or head_stop + length + 8 != size or not top.startswith(_USUAL_VERSIONS):
             return None
+        if find(buf, buf[stop - 4 : stop], start, stop - 4) >= 0:
+            return None  # the member may end there, followed by another of the same size that lost its header
         return RecordHead(top, head_stop, offset, self._filename)
 
     def paid(self, was_left_out: bool) -> None:  # noqa: FBT001 - called for each record, by position
