@@ -83,3 +83,13 @@ def test_base_urls() -> None:
     for text in ("ftp://host/", "https:///path"):
         with pytest.raises(InvalidInputError):
             normalize_base_url(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["http://[::1", "http://127.0.0.1:abc/", "file:///a\0", "a\0b", "~nobody-knows-this-user/x"]
+)
+def test_a_malformed_base_url_is_named(text: str) -> None:
+    """A base URL whose host or port cannot be, or a folder that cannot, is a usage error with a hint."""
+    with pytest.raises(InvalidInputError) as caught:
+        Settings.resolve(base_url=text)
+    assert caught.value.hint

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from cctrawl.errors import InvalidInputError
 
@@ -119,7 +119,7 @@ def _converted(name: str, value: object) -> object:
     if name == "base_url":
         return normalize_base_url(text)
     if name == "data_dir":
-        return Path(text).expanduser()
+        return local_path(text)
     if name in ("request_timeout", "block_pause", "patience"):
         return parse_duration(text)
     if name == "refresh":
@@ -144,13 +144,44 @@ def normalize_base_url(text: str) -> str:
     """Return a base URL or folder ending in ``/``; a folder becomes absolute.
 
     Raises:
-        InvalidInputError: a scheme that is not http, https, s3 or file.
+        InvalidInputError: a scheme that is not http, https, s3 or file, or text that can be neither URL nor path.
     """
-    parts = urlsplit(text)
     if "://" not in text:
-        return str(Path(text).expanduser().absolute()).rstrip("/") + "/"
+        return str(local_path(text).absolute()).rstrip("/") + "/"
+    parts = split_url(text)
     if parts.scheme == "file":
-        return parts.path.rstrip("/") + "/"
+        return str(local_path(parts.path or "/")).rstrip("/") + "/"
     if parts.scheme not in ("http", "https", "s3") or not parts.netloc:
         raise InvalidInputError(f"no base URL: {text!r}", hint="use https://…, http://…, s3://bucket/… or a folder")
     return text.rstrip("/") + "/"
+
+
+def split_url(text: str) -> SplitResult:
+    """Return the parts of a URL; its ``port`` can be asked for without an error.
+
+    Raises:
+        InvalidInputError: its host or port cannot be.
+    """
+    try:
+        text.encode()  # argv may hold bytes that are no text
+        parts = urlsplit(text)
+        _ = parts.port  # parsed only when asked for
+    except ValueError as error:
+        raise InvalidInputError(f"no URL: {text!r}: {error}", hint="check its host and port") from error
+    return parts
+
+
+def local_path(text: str) -> Path:
+    """Return a local path with ``~`` replaced by the home folder.
+
+    Raises:
+        InvalidInputError: a NUL in it, or the home folder of nobody known.
+    """
+    if "\0" in text:
+        raise InvalidInputError(f"no path: {text!r}", hint="a path has no NUL character")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidInputError(
+            f"no path: {text!r}: {error}", hint="write ./~… for a name that begins so"
+        ) from error

@@ -28,6 +28,13 @@ def test_a_folder_is_no_file(transport: Transport, tmp_path: Path) -> None:
             ask(str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800"])
+def test_names_that_cannot_be(transport: Transport, tmp_path: Path, name: str) -> None:
+    """A path with characters that no file system takes is the caller's mistake."""
+    with pytest.raises(InvalidInputError, match="no path"):
+        transport.read_file(f"{tmp_path}/{name}")
+
+
 def test_a_file_as_folder_is_not_found(transport: Transport, tmp_path: Path) -> None:
     """A path below a file is not there."""
     (tmp_path / "file").touch()

@@ -151,3 +151,12 @@ def test_a_folder_needs_no_network_and_no_state(bench: Bench, tmp_path: Path) ->
     assert transport.read_range(str(file), 3, 9) == bench.body[3:9]
     assert not bench.state.exists()
     assert urlsplit(bench.url()).scheme == "http"
+
+
+@pytest.mark.parametrize("location", ["http://[::1/x", "http://127.0.0.1:abc/x", "http://h/\ud800"])
+def test_malformed_urls_are_the_callers_mistake(bench: Bench, location: str) -> None:
+    """A URL that cannot be is refused without asking anybody."""
+    transport = bench.transport()
+    for ask in (transport.open_stream, transport.size, transport.read_file):
+        with pytest.raises(InvalidInputError, match="no URL"):
+            ask(location)

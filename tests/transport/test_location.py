@@ -52,6 +52,28 @@ def test_everything_else_is_local(tmp_path: Path) -> None:
     assert locate("~/a", BASE) == str(Path.home() / "a")
 
 
+@pytest.mark.parametrize(
+    "bad", ["http://[::1/x", "http://127.0.0.1:abc/x", "http://h:99999/x", "a\0b", "file:///a%00b"]
+)
+def test_malformed_names_are_the_callers_mistake(bad: str) -> None:
+    """A URL whose host or port cannot be, or a path with a NUL, is named, and the hint says what to check."""
+    with pytest.raises(InvalidInputError) as caught:
+        locate(bad, BASE)
+    assert caught.value.hint
+
+
+def test_the_home_folder_of_nobody() -> None:
+    """A name that begins like a home folder, but of a user who is not there, is the caller's mistake."""
+    with pytest.raises(InvalidInputError, match="~nobody-knows-this-user"):
+        locate("~nobody-knows-this-user/a.warc", BASE)
+
+
+def test_text_that_no_file_system_takes_is_no_listed_path_here() -> None:
+    """A listed path that cannot be a local one goes below the base, as every other."""
+    assert locate("cc-index/a\ud800", "/mirror/") == "/mirror/cc-index/a\ud800"
+    assert locate("cc-index/a\ud800", BASE) == f"{BASE}cc-index/a%3F"
+
+
 @pytest.mark.parametrize("bad", ["ftp://x.org/a", "https:///a", ""])
 def test_what_is_no_location(bad: str) -> None:
     """Unknown schemes, URLs without host and empty names are the caller's mistake."""

@@ -115,7 +115,10 @@ class FolderStream:
 
 
 def _opened(location: str) -> BinaryIO:
-    return open(location, "rb", buffering=0)  # noqa: PTH123 - closed by the caller; a path is a str here
+    try:
+        return open(location, "rb", buffering=0)  # noqa: PTH123 - closed by the caller; a path is a str here
+    except ValueError as error:  # a NUL, or what the file system cannot encode
+        raise InvalidInputError(f"no path: {location!r}: {error}", hint="check its characters") from error
 
 
 def _size(file: BinaryIO) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from cctrawl.errors import InvalidInputError
+from cctrawl.settings import local_path, split_url
 
 _LISTED = ("crawl-data/", "cc-index/", "contrib/", "projects/")
 
@@ -23,16 +23,16 @@ def locate(source: str | os.PathLike[str], base_url: str) -> str:
         base_url: a URL or folder ending in ``/``, as ``Settings.base_url`` has it.
 
     Raises:
-        InvalidInputError: a URL of another scheme than ``http``, ``https``, ``s3`` or ``file``, or no name at all.
+        InvalidInputError: a URL of another scheme than ``http``, ``https``, ``s3`` or ``file``, or what can be neither URL nor path.
     """
     text = os.fspath(source)
     if not text:
         raise InvalidInputError("an empty name is no location")
     if isinstance(source, str) and "://" in text:
         return _checked(text)
-    local = Path(text).expanduser()
-    if not local.exists() and text.startswith(_LISTED):
-        return base_url + (quote(text, safe="/=:@!$&'()*+,;~") if is_url(base_url) else text)
+    local = local_path(text)
+    if text.startswith(_LISTED) and not os.path.exists(local):  # noqa: PTH110 - Path.exists raises for odd text
+        return base_url + (quote(text, safe="/=:@!$&'()*+,;~", errors="replace") if is_url(base_url) else text)
     return str(local.absolute())
 
 
@@ -42,17 +42,21 @@ def is_url(location: str) -> bool:
 
 
 def host_of(location: str) -> str:
-    """Return ``scheme://host[:port]`` of a URL, in lower case, the default port left out."""
-    parts = urlsplit(location)
+    """Return ``scheme://host[:port]`` of a URL, in lower case, the default port left out.
+
+    Raises:
+        InvalidInputError: no URL with a host and port that can be.
+    """
+    parts = split_url(location)
     default = {"http": 80, "https": 443}.get(parts.scheme)
     port = "" if parts.port in (None, default) else f":{parts.port}"
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
+    parts = split_url(url)
     if parts.scheme == "file":
-        return unquote(parts.path)
+        return str(local_path(unquote(parts.path) or "/"))
     if parts.scheme not in ("http", "https", "s3") or not parts.hostname:
         raise InvalidInputError(f"no location: {url!r}", hint="use https://…, http://…, or a path")
     return url

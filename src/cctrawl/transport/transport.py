@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cctrawl.errors import FormatError, InvalidInputError
 from cctrawl.transport.counters import Counters
 from cctrawl.transport.folder import FolderBackend
-from cctrawl.transport.location import is_url
+from cctrawl.transport.location import host_of, is_url
 from cctrawl.transport.pacing import Policy
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class Transport:
             )
         if not location.startswith(("http://", "https://")):
             raise InvalidInputError(f"no location: {location}", hint="use https://…, http://…, or a path")
+        host_of(location)  # a URL that cannot be is found here, before anything is made for it
         with self._lock:
             if self._http is None:
                 self._http = self._make_http()
