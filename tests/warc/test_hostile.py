@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import random
-import zlib
+
 from typing import TYPE_CHECKING
+
+import pytest
+
+from cctrawl.errors import FormatError
+from cctrawl.warc import framing
+from cctrawl.warc.heads import MAX_HEAD_BYTES, find_blank_line
 
 if TYPE_CHECKING:
     from tests.warc.conftest import Readings, Warcs
@@ -20,3 +26,30 @@ def test_a_lost_header_behind_a_member_left_out_is_damage(warcs: Warcs, readings
     records, damages = readings.read(data, want=lambda head: head.url != "https://a.example/")
     assert [record.url for record in records] == ["https://c.example/"]
     assert [(damage.offset, damage.skipped_bytes) for damage in damages] == [(len(first), len(second))]
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n"])
+def test_each_byte_is_searched_once_for_the_end_of_a_head(
+    readings: Readings, monkeypatch: pytest.MonkeyPatch, end: bytes
+) -> None:
+    """Version lines without fields cost time in proportion to their bytes, not to their square."""
+    data = b"WARC/1.0\r\n" * 6000 + end
+    searched_bytes = 0
+
+    def counted(raw: bytes, start: int, stop: int) -> tuple[int, int] | None:
+        nonlocal searched_bytes
+        searched_bytes += min(stop, len(raw)) - start
+        return find_blank_line(raw, start, stop)
+
+    monkeypatch.setattr(framing, "find_blank_line", counted)
+    with pytest.raises(FormatError, match="no WARC"):
+        readings.read(data)
+    assert searched_bytes < 3 * len(data)
+
+
+def test_a_sound_head_inside_an_endless_one_is_found(warcs: Warcs, readings: Readings) -> None:
+    """A record whose head begins before an endless head is given up is not lost with it."""
+    data = b"WARC/1.0\r\n" + b"X-Fill: x\r\n" * ((MAX_HEAD_BYTES - 30) // 11) + warcs.record(b"sound")
+    records, damages = readings.read(data, on_damage="skip")
+    assert [record.block for record in records] == [b"sound"]
+    assert not damages

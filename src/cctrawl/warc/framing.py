@@ -81,6 +81,7 @@ class Framer:
         self._fed_bytes = 0
         self._missing_bytes = 0
         self._searching = False
+        self._headless_stop = 0  # position up to which no blank line was found from the last version line on
         self.recognized = False  # whether anything so far looked like WARC
 
     @property
@@ -168,6 +169,9 @@ class Framer:
         if VERSION_LINE.match(buf, start) is None:
             raise _NotARecordError(f"no WARC version ({buf[start : start + 16]!r})", start + len(VERSION))
         self.recognized = True
+        inner = buf.rfind(b"\n" + VERSION, start, head_stop) + 1
+        if inner and VERSION_LINE.match(buf, inner) is not None:
+            raise _NotARecordError("a WARC head that breaks off before the next", inner)
         _check_head(buf[start:head_stop].lower(), start + len(VERSION))
         length = content_length(buf, start, head_stop)
         if length is None:
@@ -191,15 +195,17 @@ class Framer:
 
     def _head(self, start: int, *, final: bool) -> tuple[int, int]:
         """Return where the head that begins at ``start`` ends, and where its block begins."""
-        span = find_blank_line(self._buf, start, start + MAX_HEAD_BYTES)
+        searched = max(start, self._headless_stop - self._base - len(b"\r\n\r"))
+        span = find_blank_line(self._buf, searched, start + MAX_HEAD_BYTES)
         if span is not None:
             return span
         held = len(self._buf) - start
+        self._headless_stop = self._base + start + min(held, MAX_HEAD_BYTES)
         if held >= MAX_HEAD_BYTES:
             raise _NotARecordError(f"a WARC head of more than {MAX_HEAD_BYTES} bytes", start + len(VERSION))
         if final:
-            raise _NotARecordError("a WARC head cut short", start + len(VERSION))
-        raise _NeedMoreError(held // 4 + 1)  # in growing steps: the head is searched from its start each time
+            raise _NotARecordError("a WARC head cut short", len(self._buf))  # nor does a later one end
+        raise _NeedMoreError(held // 4 + 1)  # in growing steps: what is held is copied each time
 
     def _gap(self, stop: int, block_start: int, length: int, *, final: bool) -> tuple[int, int]:
         """Return the size of the gap behind a block that ends at ``stop``, and where the record ends."""
