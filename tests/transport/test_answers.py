@@ -86,3 +86,10 @@ def test_summaries_are_short() -> None:
     assert answers.summary(b"<html><h1>Not   today</h1>" + b"x" * 999).startswith("Not today")
     assert len(answers.summary(b"x" * 999)) <= 80
     assert answers.summary(b"") == "empty body"
+
+
+def test_numbers_too_long_for_a_size() -> None:
+    """A size of thousands of digits is nonsense, and no error of the number parser."""
+    with pytest.raises(IntermittentError):
+        answers.parse_content_range(f"bytes 0-{'9' * 5000}/*")
+    assert answers.unsatisfied_size(f"bytes */{'9' * 5000}") is None

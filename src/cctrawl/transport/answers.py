@@ -40,7 +40,7 @@ def parse_content_range(text: str | None) -> ContentRange:
     Raises:
         IntermittentError: it says nothing, or nonsense.
     """
-    match = re.fullmatch(r"\s*bytes\s+(\d+)-(\d+)/(\d+|\*)\s*", text or "")
+    match = re.fullmatch(r"\s*bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\s*", text or "")
     if match is None:
         raise IntermittentError(f"a partial answer without a usable Content-Range ({text!r})")
     start, last = int(match[1]), int(match[2])
@@ -63,7 +63,7 @@ def partial(status: int, headers: Mapping[str, str]) -> ContentRange:
 
 def unsatisfied_size(text: str | None) -> int | None:
     """Return the file's size from the ``Content-Range`` of a 416 answer, if it tells."""
-    match = re.fullmatch(r"\s*bytes\s+\*/(\d+)\s*", text or "")
+    match = re.fullmatch(r"\s*bytes\s+\*/(\d{1,18})\s*", text or "")
     return int(match[1]) if match else None
 
 

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from cctrawl.errors import AccessDeniedError, NotFoundError, SlowDownError, TransportError
+from cctrawl.errors import AccessDeniedError, CctrawlError, NotFoundError, SlowDownError, TransportError
 from cctrawl.transport import answers
 from cctrawl.transport.backend import Tail
 from cctrawl.transport.governor import Governor
 from cctrawl.transport.pools import Pools
-from cctrawl.transport.retries import IntermittentError, Tries, UnsatisfiedRangeError, plain
+from cctrawl.transport.retries import FAILURES, IntermittentError, Tries, UnsatisfiedRangeError, plain
 from cctrawl.transport.streams import HttpStream
 
 if TYPE_CHECKING:
@@ -165,19 +165,18 @@ class HttpBackend:
             try:
                 response = self._send(location, method, headers)
                 with _closed_on_error(response):
-                    self._check_status(location, response)
+                    self._check_status(location, response, ranged=bool(range_header))
                     ticket.answered(exists=True)
                     return consume(response)
             except SlowDownError as refusal:
                 ticket.refused(refusal.status, refusal.retry_after_s)
-            except (IntermittentError, urllib3.exceptions.HTTPError, OSError) as error:
-                if isinstance(error, TransportError):
-                    ticket.answered(exists=False)
-                    raise
-                tries.failed(plain(error))
-            except (NotFoundError, UnsatisfiedRangeError):
+            except (NotFoundError, TransportError, UnsatisfiedRangeError):
                 ticket.answered(exists=False)
                 raise
+            except CctrawlError:
+                raise
+            except FAILURES as error:
+                tries.failed(plain(error))
 
     def _send(self, location: str, method: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         self.counters.add(requests=1)
@@ -189,13 +188,13 @@ class HttpBackend:
             decode_content=False,
         )
 
-    def _check_status(self, location: str, response: urllib3.BaseHTTPResponse) -> None:
+    def _check_status(self, location: str, response: urllib3.BaseHTTPResponse, *, ranged: bool) -> None:
         """Sort out every status but 200 and 206."""
         status = response.status
         if status in (200, 206):
             return
         said = f"status {status}, {answers.summary(_start_of_body(response))}"
-        if status == 416:
+        if status == 416 and ranged:
             raise UnsatisfiedRangeError(answers.unsatisfied_size(response.headers.get("Content-Range")))
         if status in (404, 410):
             raise NotFoundError(f"there is no {location} (status {status})", hint="check the path or the crawl")
@@ -212,7 +211,9 @@ class HttpBackend:
         """Ask once for the first byte of a location; tell whether the answer is no refusal."""
         try:
             response = self._send(location, "GET", {"Range": answers.range_header(0, 1)})
-        except (urllib3.exceptions.HTTPError, OSError):
+        except CctrawlError:
+            raise
+        except FAILURES:
             return False
         response.close()
         return response.status not in _REFUSALS and response.status < 500
@@ -245,7 +246,7 @@ def _no_range(location: str, start: int, stop: int, size: int | None) -> Transpo
 
 
 def _start_of_body(response: urllib3.BaseHTTPResponse) -> bytes:
-    with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
+    with contextlib.suppress(*FAILURES):
         return response.read(4096)
     return b""
 

@@ -23,7 +23,8 @@ def locate(source: str | os.PathLike[str], base_url: str) -> str:
         base_url: a URL or folder ending in ``/``, as ``Settings.base_url`` has it.
 
     Raises:
-        InvalidInputError: a URL of another scheme than ``http``, ``https``, ``s3`` or ``file``, or what can be neither URL nor path.
+        InvalidInputError: a URL of another scheme than ``http``, ``https``, ``s3`` or ``file``, or neither URL nor
+            path.
     """
     text = os.fspath(source)
     if not text:

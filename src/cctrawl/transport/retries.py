@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 import re
+from http.client import HTTPException
 from typing import TYPE_CHECKING
+
+import urllib3
 
 from cctrawl.errors import TransportError
 from cctrawl.transport.events import TransportEvent
@@ -20,6 +23,10 @@ _LONGEST_S = 30.0
 
 class IntermittentError(Exception):
     """Something went wrong that may go right the next time; never leaves this room."""
+
+
+# What a broken or odd answer raises; urllib3 lets the ValueError of a senseless redirect or chunk pass. Some of our own errors are among these by inheritance: let them pass first.
+FAILURES = (IntermittentError, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError)
 
 
 class UnsatisfiedRangeError(Exception):

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import urllib3
-
-from cctrawl.errors import TransportError
+from cctrawl.errors import CctrawlError, TransportError
 from cctrawl.transport import answers
-from cctrawl.transport.retries import IntermittentError, UnsatisfiedRangeError, plain
+from cctrawl.transport.retries import FAILURES, IntermittentError, UnsatisfiedRangeError, plain
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    import urllib3
     from typing_extensions import Self
 
     from cctrawl.transport.http import HttpBackend
@@ -49,7 +48,9 @@ class HttpStream:
         while True:
             try:
                 return self._read_once(length)
-            except (IntermittentError, urllib3.exceptions.HTTPError, OSError) as error:  # noqa: PERF203 - rare
+            except CctrawlError:  # noqa: PERF203 - rare
+                raise
+            except FAILURES as error:
                 self._go_on(error)
 
     def close(self) -> None:
