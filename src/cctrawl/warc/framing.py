@@ -19,7 +19,8 @@ VERSION = b"WARC/"
 FULL_GAP = 4
 
 VERSION_LINE = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?\n")
-_LONGESTVERSION_LINE = 32
+_HEAD_START = re.compile(VERSION_LINE.pattern + rb"(?=[^\r\n])")  # a head without fields is no record's
+_LONGEST_VERSION_LINE = 32
 _SINGLE_FIELDS = (b"\ncontent-length:", b"\nwarc-type:", b"\nwarc-record-id:", b"\nwarc-date:")
 _LINE_ENDS = re.compile(rb"[\r\n]*")
 
@@ -134,15 +135,17 @@ class Framer:
     def _cut(self, *, final: bool) -> Iterator[Frame | Junk]:
         self._gather()
         while True:
+            lost = self._searching
             try:
-                if self._searching:
+                if lost:
                     self._search(final=final)
                 frame = self._next_frame(final=final)
             except _NeedMoreError as need:
                 self._missing_bytes = need.missing_bytes
                 return
             except _NotARecordError as not_a_record:
-                yield Junk(not_a_record.reason, self.position)
+                if not lost:
+                    yield Junk(not_a_record.reason, self.position)
                 self._at = not_a_record.resume
                 self._searching = True
                 continue
@@ -150,9 +153,9 @@ class Framer:
 
     def _search(self, *, final: bool) -> None:
         """Go to the next version line; it need not stand at the start of a line: what precedes it is broken."""
-        match = VERSION_LINE.search(self._buf, self._at)
+        match = _HEAD_START.search(self._buf, self._at)
         if match is None:
-            self._at = max(self._at, len(self._buf) - (0 if final else _LONGESTVERSION_LINE))
+            self._at = max(self._at, len(self._buf) - (0 if final else _LONGEST_VERSION_LINE))
             raise _NeedMoreError
         self._at = match.start()
         self._searching = False

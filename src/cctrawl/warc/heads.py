@@ -96,6 +96,8 @@ def content_length(raw: bytes | bytearray, start: int, stop: int) -> int | None:
     match = _LENGTH.search(raw, start, stop)
     if match is not None:
         return int(match[1])
+    if b"content-length" not in raw[start:stop].lower():
+        return None
     value = Headers(bytes(raw[start:stop]).partition(b"\n")[2]).get("Content-Length", "")
     return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else None
 

@@ -199,6 +199,8 @@ class Inflated:
             if isinstance(event, Frame):
                 yield from self._release()
                 self._unframed_bytes = 0
+            elif self._pending and isinstance(self._pending[-1], Junk):
+                continue  # the stretch is known to be damaged already
             self._pending.append(event)
 
     def _release(self, member_length: int | None = None) -> Iterator[Record]:
