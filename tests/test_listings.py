@@ -5,7 +5,10 @@ import json
 import logging
 import re
 import shutil
+import sqlite3
 import time
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -167,6 +170,45 @@ def test_lists_are_asked_for_once_a_day(server: FakeServer, online: Settings, tm
         cache.put(location, held.data, held.fetched_at - 90_000)
     crawls(settings=online)
     assert len(server.requests) == 4
+
+
+def drop_table(file: Path) -> None:
+    """Take the table away that the cache needs."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP TABLE listing")
+
+
+def damage_pages(file: Path) -> None:
+    """Overwrite all pages but the first."""
+    data = file.read_bytes()
+    file.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+
+
+def fill_up(file: Path) -> None:
+    """Let the file grow no further: each write fails, as on a full disk."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(
+            "DELETE FROM listing;"
+            "CREATE TRIGGER full BEFORE INSERT ON listing BEGIN SELECT RAISE(FAIL, 'disk full'); END"
+        )
+
+
+def write_garbage(file: Path) -> None:
+    """Make it no database at all."""
+    file.write_bytes(b"garbage" * 1000)
+
+
+@pytest.mark.parametrize("spoil", [drop_table, damage_pages, fill_up, write_garbage])
+def test_a_cache_that_fails_costs_requests_only(
+    spoil: Callable[[Path], None], server: FakeServer, online: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the cache cannot be read or written, lists are asked for each time, with a warning."""
+    expected = crawls(settings=online)
+    spoil(online.data_dir / "listings.sqlite")
+    for _ in range(2):
+        assert crawls(settings=online) == expected
+    assert len(server.requests) == 3
+    assert "listings.sqlite" in caplog.text
 
 
 @pytest.mark.parametrize("trouble", ["refused", "empty", "html"])

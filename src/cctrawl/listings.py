@@ -28,6 +28,8 @@ from cctrawl.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cctrawl.store import CachedListing
+
 T = TypeVar("T")
 
 SUBSETS = ("warc", "robotstxt", "crawldiagnostics")
@@ -221,21 +223,36 @@ class _Source:
         """The parsed list: cached for a day, else fetched, else cached however long ago."""
         if "://" not in location:
             return parse(self.transport.read_file(location), location)
-        with ListingCache(self.settings.data_dir) as cache:
-            held = cache.get(location)
-            if held and not self.settings.refresh and abs(time.time() - held.fetched_at) < _CACHED_FOR_S:
-                return parse(held.data, location)
-            try:
-                data = self.transport.read_file(location)
-                parsed = parse(data, location)
-            except (TransportError, FormatError, AbortedError) as error:
-                if held is None:
-                    raise
-                day = datetime.fromtimestamp(held.fetched_at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-                _log.warning("%s; using the copy of %s of %s", error, location, day)
-                return parse(held.data, location)
-            cache.put(location, data, time.time())
-            return parsed
+        held = self._held(location)
+        if held and not self.settings.refresh and abs(time.time() - held.fetched_at) < _CACHED_FOR_S:
+            return parse(held.data, location)
+        try:
+            data = self.transport.read_file(location)
+            parsed = parse(data, location)
+        except (TransportError, FormatError, AbortedError) as error:
+            if held is None:
+                raise
+            day = datetime.fromtimestamp(held.fetched_at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+            _log.warning("%s; using the copy of %s of %s", error, location, day)
+            return parse(held.data, location)
+        self._hold(location, data)
+        return parsed
+
+    def _held(self, location: str) -> CachedListing | None:
+        """What is cached; nothing when the cache fails, for it only saves requests."""
+        try:
+            with ListingCache(self.settings.data_dir) as cache:
+                return cache.get(location)
+        except CctrawlError as error:
+            _log.warning("%s; asking for %s anew", error, location)
+            return None
+
+    def _hold(self, location: str, data: bytes) -> None:
+        try:
+            with ListingCache(self.settings.data_dir) as cache:
+                cache.put(location, data, time.time())
+        except CctrawlError as error:
+            _log.warning("%s; %s will be asked for again", error, location)
 
 
 def _listing_path(kind: str, crawl: str) -> str:

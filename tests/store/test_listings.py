@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from cctrawl.errors import CctrawlError
 from cctrawl.store import ListingCache
 
 
@@ -20,6 +26,7 @@ def test_what_was_put_is_there_for_the_next_one(tmp_path: Path) -> None:
 
 PUT_MANY = """
 import sys
+from cctrawl.errors import CctrawlError
 from cctrawl.store import ListingCache
 folder, name = sys.argv[1:]
 for number in range(30):
@@ -35,3 +42,15 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     with ListingCache(tmp_path) as cache:
         for name in "abc":
             assert cache.get(f"{name}/29") == (name.encode() * 29, 29.0)
+
+
+def test_a_file_that_fails_is_named(tmp_path: Path) -> None:
+    """What SQLite says is an error of ours, which names the file and what to do with it."""
+    with ListingCache(tmp_path) as cache:
+        with closing(sqlite3.connect(tmp_path / "listings.sqlite")) as other:
+            other.execute("DROP TABLE listing")
+        uses: list[Callable[[], object]] = [lambda: cache.get("x"), lambda: cache.put("x", b"", 1.0)]
+        for use in uses:
+            with pytest.raises(CctrawlError, match=r"listings\.sqlite cannot be used: no such table") as caught:
+                use()
+            assert caught.value.hint

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from cctrawl.errors import CctrawlError
 from cctrawl.store.database import open_database
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
     from types import TracebackType
 
 _VERSION = 1
@@ -33,25 +37,34 @@ class ListingCache:
 
     Raises:
         InvalidInputError: the folder cannot be written.
+        FormatError: the file is damaged.
     """
 
     def __init__(self, data_dir: str | os.PathLike[str]) -> None:
         self._lock = threading.Lock()
         # A lost listing is fetched again, so it is not worth an fsync.
-        path = Path(data_dir) / "listings.sqlite"
-        self._connection = open_database(path, schema=_SCHEMA, version=_VERSION, durable=False)
+        self._path = Path(data_dir) / "listings.sqlite"
+        self._connection = open_database(self._path, schema=_SCHEMA, version=_VERSION, durable=False)
 
     def get(self, location: str) -> CachedListing | None:
-        """Return what is held of a location, however old, or ``None``."""
+        """Return what is held of a location, however old, or ``None``.
+
+        Raises:
+            CctrawlError: the file cannot be read.
+        """
         query = "SELECT data, fetched_at FROM listing WHERE location = ?"
-        with self._lock:
+        with self._lock, self._named_errors():
             row = self._connection.execute(query, (location,)).fetchone()
         return None if row is None else CachedListing(bytes(row[0]), float(row[1]))
 
     def put(self, location: str, data: bytes, fetched_at: float) -> None:
-        """Hold the bytes of a location; they replace those held before."""
+        """Hold the bytes of a location; they replace those held before.
+
+        Raises:
+            CctrawlError: the file cannot be written, for example on a full disk.
+        """
         statement = "INSERT OR REPLACE INTO listing (location, fetched_at, data) VALUES (?, ?, ?)"
-        with self._lock:
+        with self._lock, self._named_errors():
             self._connection.execute(statement, (location, fetched_at, data))
 
     def close(self) -> None:
@@ -66,3 +79,13 @@ class ListingCache:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise CctrawlError(
+                f"the cached listings {self._path} cannot be used: {error}",
+                hint="move the file away; it is made anew",
+            ) from error
