@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import tracemalloc
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cctrawl.errors import FormatError
-from cctrawl.warc import framing
+from cctrawl.warc import framing, read_records
 from cctrawl.warc.heads import MAX_HEAD_BYTES, find_blank_line
 
 if TYPE_CHECKING:
@@ -70,3 +71,28 @@ def test_many_heads_without_a_record_are_one_damage_in_flat_memory(
     assert not records
     assert [damage.offset for damage in damages] == [0]
     assert peak_bytes < 8 << 20
+
+
+def test_each_record_is_asked_about_once_and_counted_if_sound(warcs: Warcs, readings: Readings) -> None:
+    """Whatever becomes of its member, a record is asked about at most once; damaged ones are not counted."""
+    rng = random.Random(1)
+    first, second = (warcs.gzip(warcs.record(rng.randbytes(9000), f"https://{name}.example/")) for name in "ab")
+    odd_end = warcs.gzip(warcs.record(rng.randbytes(9000), "https://a.example/", end=b"\n\n\n\n"))
+    broken = first[:-8] + b"\0\0\0\0" + first[-4:]
+    sound = ["https://a.example/", "https://b.example/"]
+    for data, options, expected in (
+        (first + first[-20:] + second, {}, sound),
+        (first + second, {"max_record_bytes": 9000}, sound),
+        (odd_end + second, {}, sound),
+        (broken + second, {}, sound[1:]),
+    ):
+        asked: list[str] = []
+        reader = read_records(
+            io.BytesIO(data),
+            want=lambda head, asked=asked: asked.append(head.url) or True,
+            on_damage="skip",
+            **options,
+        )
+        assert [record.url for record in reader] == expected
+        assert asked == sound
+        assert reader.records_read == len(expected)

@@ -56,6 +56,7 @@ class Members:
         self._want = want
         self._filename = filename
         self._max_record_bytes = max_record_bytes
+        self.wanted_offset: int | None = None  # of a member that needs another look though ``want`` took its record
 
     def records(self, offset: int) -> Generator[Record, None, int]:
         """Yield the records of the members from ``offset`` on.
@@ -65,6 +66,7 @@ class Members:
         """
         want, filename, limit = self._want, self._filename, self._max_record_bytes
         peek = _Peek(filename)
+        self.wanted_offset = None
         for buf, start, stop in self._stretches(offset):
             length = stop - start
             asked = want is None
@@ -78,6 +80,7 @@ class Members:
                         continue
             raw = inflate_whole(buf, start, stop, limit)
             if raw is None:
+                self.wanted_offset = offset if asked else None
                 return offset
             # One whole record, written as usual: the case that must be fast.
             head_stop = raw.find(b"\r\n\r\n")
@@ -90,8 +93,9 @@ class Members:
             else:
                 frames = self._whole_frames(raw)
                 if frames is None:
+                    self.wanted_offset = offset if asked else None
                     return offset
-                yield from self._wanted(frames, offset, length)
+                yield from self._wanted(frames, offset, length, asked)
             offset += length
         return offset
 
@@ -126,11 +130,12 @@ class Members:
             frames.append(event)
         return frames
 
-    def _wanted(self, frames: list[Frame], offset: int, length: int) -> Iterator[Record]:
+    def _wanted(self, frames: list[Frame], offset: int, length: int, asked: bool) -> Iterator[Record]:  # noqa: FBT001 - as the caller's
         for frame in frames:
             record = frame_record(frame, offset, length if len(frames) == 1 else None, self._filename)
-            if is_wanted(record, self._want):
+            if asked or is_wanted(record, self._want):
                 yield record
+            asked = False
 
 
 def gzip_headers(buf: bytes, start: int) -> Iterator[int]:

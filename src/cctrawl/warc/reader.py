@@ -123,7 +123,8 @@ class RecordReader:
 
     Attributes:
         filename: the source's name, or "".
-        records_read: records read so far, also those that ``want`` left out.
+        records_read: records handed out so far, and those that ``want`` left out; none that was reported as
+            damage.
     """
 
     def __init__(  # noqa: PLR0917 - made by read_records alone
@@ -167,16 +168,17 @@ class RecordReader:
         except BaseException:  # the end, too
             self.close()
             raise
-        if self._want is None:
-            self.records_read += 1
+        self.records_read += 1
         return record
 
     def _counted(self, want: Want) -> Want:
-        """Count the records that are asked about: each one is, once."""
+        """Count the records that are left out; those handed out are counted then, for they may be damaged."""
 
         def counted(head: RecordHead) -> bool:
-            self.records_read += 1
-            return want(head)
+            wanted = want(head)
+            if not wanted:
+                self.records_read += 1
+            return wanted
 
         return counted
 
@@ -219,7 +221,7 @@ class RecordReader:
         offset = yield from members.records(0)
         recognized = offset > 0
         while not (window.ended and offset == window.stop):
-            yield from inflated.records(offset)
+            yield from inflated.records(offset, members.wanted_offset)
             offset = yield from members.records(inflated.offset)
             recognized = recognized or offset > inflated.offset
         self._check_recognized(recognized=recognized or inflated.recognized)

@@ -110,6 +110,7 @@ class Inflated:
         self._pending: list[Frame | Junk] = []  # seen in the member being read, not yet verified
         self._members: list[tuple[int, int]] = []  # positions in the inflated stream, offsets in the source
         self._unframed_bytes = 0  # inflated in this member since the last record
+        self._wanted_offset: int | None = None  # of the member at whose begin a record is that was asked about
         self._position = 0  # how many bytes have been inflated
         self.offset = 0  # how far in the source that is
 
@@ -118,12 +119,13 @@ class Inflated:
         """Whether anything so far looked like WARC."""
         return self._framer.recognized
 
-    def records(self, offset: int) -> Iterator[Record]:
+    def records(self, offset: int, wanted_offset: int | None = None) -> Iterator[Record]:
         """Yield records from the member at ``offset`` on, until between two sound members, or to the end.
 
-        Afterwards the attribute ``offset`` tells where that is.
+        ``want`` is not asked again about the record at the begin of the member at ``wanted_offset``. Afterwards the attribute ``offset`` tells where that is.
         """
         self.offset = offset
+        self._wanted_offset = wanted_offset
         while self._fill(1):
             begin = self.offset
             if not (self._fill(4) and is_gzip_header(self._window.buf, begin - self._window.base)):
@@ -215,7 +217,8 @@ class Inflated:
             if event.gap < 2:  # 2 is the erratum of 2018-34: the CRC-32 says that nothing is missing
                 self._losses.report("a record whose Content-Length or final blank line is off", offset)
             record = frame_record(event, offset, member_length, self._filename)
-            if is_wanted(record, self._want):
+            asked = offset == self._wanted_offset and event.position == self._members[0][0]
+            if asked or is_wanted(record, self._want):
                 yield record
 
     def _offset_of(self, position: int) -> int:
