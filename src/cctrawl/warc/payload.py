@@ -18,6 +18,7 @@ MAX_PAYLOAD_BYTES = 256 << 20  # an encoded body that inflates past this stays e
 _CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]{0,1024})?\r\n")
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 _STEP_BYTES = 1 << 16
+_FIRST_STEP_BYTES = 1 << 10
 
 
 def decode_payload(
@@ -65,24 +66,41 @@ def _inflate(body: bytes, wbits: int, cut: bool, max_bytes: int) -> bytes | None
     """Return all deflate streams in ``body`` inflated; None if it is not made of them."""
     pieces: list[bytes] = []
     room = max_bytes
-    rest = body
-    while rest:
-        inflater = zlib.decompressobj(wbits)
+    start = 0
+    while start < len(body):
         try:
-            piece = inflater.decompress(rest, room + 1)
+            inflated, stop, ended = _inflate_one(body, start, wbits, room)
         except zlib.error:
             # garbage behind a whole stream is no reason to give up the stream
-            return b"".join(pieces) if pieces and not rest.startswith(_GZIP_MAGIC) else None
-        room -= len(piece)
+            return b"".join(pieces) if pieces and not body.startswith(_GZIP_MAGIC, start) else None
+        room -= len(inflated)
         if room < 0:
             return None
-        pieces.append(piece)
-        if not inflater.eof:
+        pieces.append(inflated)
+        if not ended:
             return b"".join(pieces) if cut else None
-        rest = inflater.unused_data
+        start = stop
         if wbits < zlib.MAX_WBITS + 16:
             break  # only gzip members follow one another
     return b"".join(pieces)
+
+
+def _inflate_one(body: bytes, start: int, wbits: int, room: int) -> tuple[bytes, int, bool]:
+    """Return the stream at ``start`` inflated (to little more than ``room``), where it stops, and if it ended.
+
+    It is fed in growing steps: what a step holds beyond the stream's end is copied.
+    """
+    inflater = zlib.decompressobj(wbits)
+    pieces: list[bytes] = []
+    view = memoryview(body)
+    step = _FIRST_STEP_BYTES
+    while start < len(body) and not inflater.eof and room >= 0:
+        given = view[start : start + step]
+        pieces.append(inflater.decompress(given, room + 1))
+        room -= len(pieces[-1])
+        start += len(given) - len(inflater.unused_data)
+        step = min(step * 2, _STEP_BYTES)
+    return b"".join(pieces), start, inflater.eof
 
 
 def _gunzip(body: bytes, cut: bool, max_bytes: int) -> bytes | None:  # noqa: FBT001 - as the table

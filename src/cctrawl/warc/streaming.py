@@ -28,6 +28,8 @@ _PIECE_BYTES = 1 << 18
 _PROBE_BYTES = 2048
 _REWIND_BYTES = 4 << 20  # kept behind the reading position: a member lost in a damaged one is looked for there
 
+_MOST_REREAD_BYTES = 64 << 20  # inflated a second time in one damaged stretch: members may be faked inside each other
+
 
 class Plain:
     """Records of a source that is not compressed.
@@ -109,6 +111,8 @@ class Inflated:
         self._framer = Framer(max_record_bytes)
         self._pending: list[Frame | Junk] = []  # seen in the member being read, not yet verified
         self._members: list[tuple[int, int]] = []  # positions in the inflated stream, offsets in the source
+        self._read_stop = 0  # how far in the source any member was inflated
+        self._reread_bytes = 0  # inflated in this damaged stretch from before there
         self._unframed_bytes = 0  # inflated in this member since the last record
         self._wanted_offset: int | None = None  # of the member at whose begin a record is that was asked about
         self._position = 0  # how many bytes have been inflated
@@ -178,12 +182,11 @@ class Inflated:
             try:
                 piece = inflater.decompress(given, _PIECE_BYTES)
             except zlib.error as error:
-                salvaged = held + _salvaged(before, given)
-                self._position += len(salvaged) - len(held)
-                yield salvaged
+                salvaged, taken_bytes = _salvaged(before, given)
+                self._advance(taken_bytes, len(salvaged))
+                yield held + salvaged
                 raise _BrokenMemberError(f"a damaged gzip member ({error})") from None
-            self.offset += len(given) - len(inflater.unconsumed_tail) - len(inflater.unused_data)
-            self._position += len(piece)
+            self._advance(len(given) - len(inflater.unconsumed_tail) - len(inflater.unused_data), len(piece))
             self._unframed_bytes += len(piece)
             if self._unframed_bytes > self._budget_bytes:
                 raise _BrokenMemberError(f"a gzip member with {self._unframed_bytes} inflated bytes in no record")
@@ -194,6 +197,12 @@ class Inflated:
             keep_from = max(begin, self.offset - _REWIND_BYTES)
             if not (piece or given or inflater.eof or self._window.extend(keep_from)):
                 raise _TruncatedMemberError("a gzip member cut short")
+
+    def _advance(self, taken_bytes: int, inflated_bytes: int) -> None:
+        if self.offset < self._read_stop:
+            self._reread_bytes += inflated_bytes
+        self.offset += taken_bytes
+        self._position += inflated_bytes
 
     def _take(self, events: Iterator[Frame | Junk]) -> Iterator[Record]:
         """Hold the last record back: those before it are let go when it appears."""
@@ -229,6 +238,9 @@ class Inflated:
 
     def _abandon(self, reason: str, begin: int) -> None:
         """Give up the stretch at ``begin``, and what is held because of it; go to the next member."""
+        if not self._losses.is_open:
+            self._reread_bytes = 0
+        self._read_stop = max(self._read_stop, self.offset)
         position = self._pending[0].position if self._pending else self._framer.position
         nothing_held = not self._pending and self._framer.is_clean
         self._losses.open(reason, begin if nothing_held else self._offset_of(position), position)
@@ -236,7 +248,8 @@ class Inflated:
         self._framer.lose()
         self._position = self._framer.position
         self._members.clear()
-        self.offset = self._next_member(begin + 1)
+        rewinds = self._reread_bytes < _MOST_REREAD_BYTES
+        self.offset = self._next_member(begin + 1 if rewinds else max(begin + 1, self.offset))
 
     def _next_member(self, offset: int) -> int:
         """Return where the next gzip member seems to begin; the source's end if there is none."""
@@ -266,13 +279,17 @@ class Inflated:
         return True
 
 
-def _salvaged(inflater: zlib._Decompress, given: bytes) -> bytes:
-    """Return what comes out of ``given`` before the error: whole records may be in it."""
-    pieces: list[bytes] = []
-    with suppress(zlib.error):
-        for at in range(len(given)):
-            pieces.append(inflater.decompress(given[at : at + 1], _PIECE_BYTES))  # noqa: PERF401 - until it fails
-    return b"".join(pieces)
+def _salvaged(inflater: zlib._Decompress, given: bytes) -> tuple[bytes, int]:
+    """Return what comes out of ``given`` before the error, and of how many bytes: whole records may be in it."""
+    sound_bytes, salvaged = 0, b""
+    step = len(given)
+    while step:
+        with suppress(zlib.error):
+            longer = min(sound_bytes + step, len(given))
+            salvaged = inflater.copy().decompress(given[:longer])
+            sound_bytes = longer
+        step //= 2
+    return salvaged, sound_bytes
 
 
 def inflates(start: bytes) -> bool:
