@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import random
 import tracemalloc
 from contextlib import suppress
-
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cctrawl.errors import FormatError
-from cctrawl.warc import framing, read_records
-from cctrawl.warc.heads import MAX_HEAD_BYTES, find_blank_line
+from cctrawl.warc import framing, read_records, streaming
+from cctrawl.warc.heads import MAX_HEAD_BYTES, Headers, find_blank_line
+from cctrawl.warc.payload import decode_payload
 
 if TYPE_CHECKING:
     from tests.warc.conftest import Readings, Warcs
+
+    from cctrawl.warc import RecordHead
 
 
 def test_a_lost_header_behind_a_member_left_out_is_damage(warcs: Warcs, readings: Readings) -> None:
@@ -73,26 +76,66 @@ def test_many_heads_without_a_record_are_one_damage_in_flat_memory(
     assert peak_bytes < 8 << 20
 
 
-def test_each_record_is_asked_about_once_and_counted_if_sound(warcs: Warcs, readings: Readings) -> None:
+def test_each_record_is_asked_about_once_and_counted_if_sound(warcs: Warcs) -> None:
     """Whatever becomes of its member, a record is asked about at most once; damaged ones are not counted."""
     rng = random.Random(1)
     first, second = (warcs.gzip(warcs.record(rng.randbytes(9000), f"https://{name}.example/")) for name in "ab")
     odd_end = warcs.gzip(warcs.record(rng.randbytes(9000), "https://a.example/", end=b"\n\n\n\n"))
     broken = first[:-8] + b"\0\0\0\0" + first[-4:]
     sound = ["https://a.example/", "https://b.example/"]
-    for data, options, expected in (
-        (first + first[-20:] + second, {}, sound),
-        (first + second, {"max_record_bytes": 9000}, sound),
-        (odd_end + second, {}, sound),
-        (broken + second, {}, sound[1:]),
+    for data, max_record_bytes, expected in (
+        (first + first[-20:] + second, 1 << 20, sound),
+        (first + second, 9000, sound),
+        (odd_end + second, 1 << 20, sound),
+        (broken + second, 1 << 20, sound[1:]),
     ):
         asked: list[str] = []
-        reader = read_records(
-            io.BytesIO(data),
-            want=lambda head, asked=asked: asked.append(head.url) or True,
-            on_damage="skip",
-            **options,
-        )
+
+        def want(head: RecordHead, asked: list[str] = asked) -> bool:
+            asked.append(head.url)
+            return True
+
+        reader = read_records(io.BytesIO(data), want, "skip", max_record_bytes=max_record_bytes)
         assert [record.url for record in reader] == expected
         assert asked == sound
         assert reader.records_read == len(expected)
+
+
+def test_members_faked_inside_each_other_are_read_a_bounded_number_of_times(
+    warcs: Warcs, readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gzip headers every 15 bytes that each inflate to the end cost one damage, told exactly, and bounded work."""
+    monkeypatch.setattr(streaming, "_MOST_REREAD_BYTES", 1 << 20)
+    begun = 0
+
+    def counted(start: bytes) -> bool:
+        nonlocal begun
+        begun += 1
+        return inflates(start)
+
+    inflates = streaming.inflates
+    monkeypatch.setattr(streaming, "inflates", counted)
+    stored_bytes = 45_000 - 5
+    unit = bytes.fromhex("1f8b0800000000000003") + b"\0" + stored_bytes.to_bytes(2, "little")
+    unit += (stored_bytes ^ 0xFFFF).to_bytes(2, "little")
+    fakes = unit * 20_000
+    first = warcs.gzip(warcs.record(b"first"))
+    records, damages = readings.read(first + fakes)
+    assert [record.block for record in records] == [b"first"]
+    assert [(damage.offset, damage.skipped_bytes) for damage in damages] == [(len(first), len(fakes))]
+    assert begun < 5000
+
+
+def test_many_small_members_in_a_body_are_joined() -> None:
+    """A body of many gzip streams is inflated whole."""
+    stream = gzip.compress(b"x", mtime=0)
+    body = decode_payload(stream * 20_000, Headers(b"Content-Encoding: gzip\r\n"))
+    assert body == b"x" * 20_000
+
+
+def test_a_plain_head_with_control_bytes_is_damage(warcs: Warcs, readings: Readings) -> None:
+    """What damage merged into a head is no record; the records around it come out."""
+    sound = warcs.record(b"sound")
+    records, damages = readings.read(sound + warcs.record(b"odd", "https://a\x07b.example/") + sound)
+    assert [record.block for record in records] == [b"sound", b"sound"]
+    assert [damage.offset for damage in damages] == [len(sound)]

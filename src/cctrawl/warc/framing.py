@@ -22,6 +22,7 @@ VERSION_LINE = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?\n")
 _HEAD_START = re.compile(VERSION_LINE.pattern + rb"(?=[^\r\n])")  # a head without fields is no record's
 _LONGEST_VERSION_LINE = 32
 _SINGLE_FIELDS = (b"\ncontent-length:", b"\nwarc-type:", b"\nwarc-record-id:", b"\nwarc-date:")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _LINE_ENDS = re.compile(rb"[\r\n]*")
 
 
@@ -231,9 +232,9 @@ class Framer:
 
 
 def _check_head(lowered: bytes, resume: int) -> None:
-    """Refuse a head that was put together by damage: from two heads, or with zeros in it."""
-    if b"\0" in lowered:
-        raise _NotARecordError("a WARC head with zero bytes", resume)
+    """Refuse a head that was put together by damage: from two heads, or with binary data in it."""
+    if _CONTROL.search(lowered) is not None:
+        raise _NotARecordError("a WARC head with control bytes", resume)
     for name in _SINGLE_FIELDS:
         if lowered.count(name) > 1:
             raise _NotARecordError(f"a WARC head with two {name[1:-1].decode()} fields", resume)

@@ -28,7 +28,9 @@ _PIECE_BYTES = 1 << 18
 _PROBE_BYTES = 2048
 _REWIND_BYTES = 4 << 20  # kept behind the reading position: a member lost in a damaged one is looked for there
 
-_MOST_REREAD_BYTES = 64 << 20  # inflated a second time in one damaged stretch: members may be faked inside each other
+_MOST_REREAD_BYTES = (
+    64 << 20
+)  # inflated a second time in one damaged stretch: members may be faked inside each other
 
 
 class Plain:
