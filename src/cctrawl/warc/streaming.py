@@ -128,7 +128,8 @@ class Inflated:
     def records(self, offset: int, wanted_offset: int | None = None) -> Iterator[Record]:
         """Yield records from the member at ``offset`` on, until between two sound members, or to the end.
 
-        ``want`` is not asked again about the record at the begin of the member at ``wanted_offset``. Afterwards the attribute ``offset`` tells where that is.
+        ``want`` is not asked again about the record at the begin of the member at ``wanted_offset``. Afterwards the
+        attribute ``offset`` tells where that is.
         """
         self.offset = offset
         self._wanted_offset = wanted_offset
