@@ -19,6 +19,7 @@ from cctrawl.testing.faults import (
     WrongLength,
     XmlWith200,
 )
+from cctrawl.transport import Policy
 
 if TYPE_CHECKING:
     from tests.transport.conftest import Bench
@@ -33,12 +34,23 @@ def test_the_first_request_asks_for_the_whole_file(bench: Bench) -> None:
 @pytest.mark.parametrize("fault", [DropRandomly(most_bytes=3000), Reset(after_bytes=2000)])
 def test_drops_cost_no_tries_while_bytes_come(bench: Bench, fault: Fault) -> None:
     """A stream whose every connection breaks arrives whole, with few tries, over as many as it takes."""
-    transport = bench.transport(tries=2)
+    transport = bench.transport(Policy(retry_s=0.001), tries=2)
     bench.faults(fault)
     assert transport.read_file(bench.url()) == bench.body
     counted = transport.counters.snapshot()
     assert counted.resumed_streams == counted.requests - 1 - counted.retries > 50
     assert counted.retries <= 1  # a reset may take the first bytes with it
+
+
+@pytest.mark.parametrize(("after_bytes", "is_spaced"), [(60_000, True), (100_000, False)])
+def test_connections_that_bring_little_are_spaced(bench: Bench, after_bytes: int, is_spaced: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """A server that breaks connections early is not stormed; one that breaks them late is asked on at once."""
+    transport = bench.transport(Policy(retry_s=0.1))
+    bench.faults(CutBody(after_bytes=after_bytes))
+    assert transport.read_file(bench.url()) == bench.body
+    counted = transport.counters.snapshot()
+    assert counted.retries == 0
+    assert (counted.waited_s > 0) == is_spaced
 
 
 def test_a_resume_names_what_it_wants(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
     from cctrawl.transport.counters import Counters
 
 _LONGEST_S = 30.0
+_LITTLE_BYTES = 64 * 2**10
 
 
 class IntermittentError(Exception):
     """Something went wrong that may go right the next time; never leaves this room."""
 
 
-# What a broken or odd answer raises; urllib3 lets the ValueError of a senseless redirect or chunk pass. Some of our own errors are among these by inheritance: let them pass first.
+# What a broken or odd answer raises; urllib3 lets the ValueError of a senseless redirect or chunk pass.
+# Some of our own errors are among these by inheritance: let them pass first.
 FAILURES = (IntermittentError, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError)
 
 
@@ -82,9 +85,16 @@ class Tries:
         self._on_event = on_event
         self._failed = 0
 
-    def progressed(self) -> None:
-        """Bytes came: forget the failures before."""
+    def progressed(self, brought_bytes: int, asked_at: float) -> None:
+        """Bytes came: forget the failures before; when they were few, let the spacing pass before the next try.
+
+        Args:
+            brought_bytes: what the connection brought, at least 1.
+            asked_at: when it was opened, on the monotonic clock.
+        """
         self._failed = 0
+        if brought_bytes < _LITTLE_BYTES:
+            self._sleep(asked_at + self._spacing_s - time.monotonic())
 
     def failed(self, error: Exception) -> None:
         """Wait until it is time to try again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -38,8 +39,9 @@ class HttpStream:
         self.size_bytes: int | None = None
         self.position = 0
         self._is_resumed = False
-        self._has_progressed = False
         self._response = self._open()
+        self._opened_at = time.monotonic()
+        self._opened_from = 0
 
     def read(self, length: int) -> bytes:
         """Return 1 to ``length`` bytes, ``b""`` only at the true end."""
@@ -76,24 +78,25 @@ class HttpStream:
         if self.position == 0:
             answers.check_first_bytes(self._path, data)
         self.position += len(data)
-        self._has_progressed |= bool(data)
         self._backend.counters.add(bytes_received=len(data))
         return data
 
     def _go_on(self, error: Exception) -> None:
-        """Ask for the rest: at once if the connection brought anything, else it counts as a failed try."""
+        """Ask for the rest: at once if the connection brought much; if it brought nothing, it is a failed try."""
         self._response.close()
-        if self._has_progressed:
-            self._tries.progressed()
+        brought_bytes = self.position - self._opened_from
+        if brought_bytes:
+            self._tries.progressed(brought_bytes, self._opened_at)
         else:
             self._tries.failed(plain(error))
-        self._has_progressed = False
         if self.position == 0:
             self._response = self._open()
         else:
             self._backend.counters.add(resumed_streams=1)
             self._response = self._resume()
         self._is_resumed = True
+        self._opened_at = time.monotonic()
+        self._opened_from = self.position
 
     def _open(self) -> urllib3.BaseHTTPResponse:
         def accept(response: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse:
