@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from cctrawl import listings
 from cctrawl.errors import FormatError, InvalidInputError, NotFoundError, TransportError
 from cctrawl.listings import KINDS, Crawl, crawls, files, resolve_crawls
 from cctrawl.settings import COLLINFO, COMMON_CRAWL, Settings
@@ -80,7 +81,10 @@ def test_a_full_id_needs_no_list(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize(("name", "hint"), [("CC-MAIN-2024", NEWEST), ("lates", "latest"), ("1999", "newest is")])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("CC-MAIN-2024", NEWEST), ("lates", "latest"), ("latest-" + "9" * 5000, "newest is"), ("1999", "newest is")],
+)
 def test_an_unknown_name_comes_with_what_was_perhaps_meant(name: str, hint: str, on_disk: Settings) -> None:
     """A name that fits no crawl is not found, and the hint names close ones or the newest."""
     with pytest.raises(NotFoundError, match="no such crawl") as caught:
@@ -211,7 +215,7 @@ def test_a_cache_that_fails_costs_requests_only(
     assert "listings.sqlite" in caplog.text
 
 
-@pytest.mark.parametrize("trouble", ["refused", "empty", "html"])
+@pytest.mark.parametrize("trouble", ["refused", "empty", "html", "deep"])
 def test_an_old_copy_serves_while_the_list_cannot_be_had(
     trouble: str, fake: FakeCrawls, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -219,7 +223,7 @@ def test_an_old_copy_serves_while_the_list_cannot_be_had(
     root = tmp_path / "root"
     root.mkdir()
     known = (fake.root / "collinfo.json").read_bytes()
-    bad = {"refused": known, "empty": b"[]", "html": b"<html>502</html>"}[trouble]
+    bad = {"refused": known, "empty": b"[]", "html": b"<html>502</html>", "deep": b"[" * 200_000}[trouble]
     (root / "collinfo.json").write_bytes(bad)
     faults = [Refuse(status=502)] if trouble == "refused" else []
     with FakeServer(root, faults=faults) as server:
@@ -246,12 +250,31 @@ def test_a_damaged_path_listing_is_an_error(data: bytes, fake: FakeCrawls, tmp_p
         files("warc", NEWEST, settings=Settings.resolve(base_url=str(root), data_dir=tmp_path / "data"))
 
 
-@pytest.mark.parametrize("data", [b"{}", b'"x"', b"[1]", b'[{"name": "x"}]', b'[{"id": "x", "from": "yesterday"}]'])
+@pytest.mark.parametrize(
+    "data", [b"{}", b'"x"', b"[1]", b'[{"name": "x"}]', b'[{"id": "x", "from": "yesterday"}]', b"[" * 200_000]
+)
 def test_a_list_of_another_form_is_an_error(data: bytes, tmp_path: Path) -> None:
     """Sound JSON that is no list of crawls is never taken for one."""
     (tmp_path / "collinfo.json").write_bytes(data)
     with pytest.raises(FormatError):
         crawls(settings=Settings.resolve(base_url=str(tmp_path), data_dir=tmp_path / "data"))
+
+
+def test_a_listing_that_inflates_without_end_is_an_error(
+    fake: FakeCrawls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path listing is inflated up to a limit, far above the real ones, and never beyond."""
+    root = tmp_path / "root"
+    shutil.copytree(fake.root, root)
+    settings = Settings.resolve(base_url=str(root), data_dir=tmp_path / "data")
+    monkeypatch.setattr(listings, "_LIMIT_BYTES", 100_000)
+    listing = root / "crawl-data" / NEWEST / "warc.paths.gz"
+    line = b"crawl-data/a.warc.gz\n"
+    listing.write_bytes(gzip.compress(line * (100_000 // len(line))))
+    assert len(files("warc", NEWEST, settings=settings)) == 100_000 // len(line)
+    listing.write_bytes(gzip.compress(line) + gzip.compress(b"a" * 100_000))
+    with pytest.raises(FormatError, match="inflates to more than 100000 bytes"):
+        files("warc", NEWEST, settings=settings)
 
 
 def test_common_crawl_s_own_list_comes_from_the_index_server(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ copy serves, however old, with a warning in the log ``cctrawl``.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import logging
 import re
@@ -48,8 +49,9 @@ KINDS = tuple(_SUFFIXES)
 
 _CRAWL_ID = re.compile(r"CC-MAIN-\d{4}(-\d{2}|-\d{4})?")
 _NEWS_ID = re.compile(r"CC-NEWS-(\d{4})-(\d{2})")
-_LATEST = re.compile(r"latest(?:-(\d+))?")
+_LATEST = re.compile(r"latest(?:-(\d{1,4}))?")
 _CACHED_FOR_S = 86_400
+_LIMIT_BYTES = 64 * 2**20  # of a list, stored and inflated; real ones have less than 20 MB
 _OWN_BASE_URLS = (COMMON_CRAWL, COMMON_CRAWL.replace("https:", "http:"), "s3://commoncrawl/")
 
 _log = logging.getLogger("cctrawl")
@@ -222,12 +224,12 @@ class _Source:
     def _read(self, location: str, parse: Callable[[bytes, str], T]) -> T:
         """The parsed list: cached for a day, else fetched, else cached however long ago."""
         if "://" not in location:
-            return parse(self.transport.read_file(location), location)
+            return parse(self.transport.read_file(location, limit_bytes=_LIMIT_BYTES), location)
         held = self._held(location)
         if held and not self.settings.refresh and abs(time.time() - held.fetched_at) < _CACHED_FOR_S:
             return parse(held.data, location)
         try:
-            data = self.transport.read_file(location)
+            data = self.transport.read_file(location, limit_bytes=_LIMIT_BYTES)
             parsed = parse(data, location)
         except (TransportError, FormatError, AbortedError) as error:
             if held is None:
@@ -270,7 +272,7 @@ def _parse_crawls(data: bytes, location: str) -> list[Crawl]:
             Crawl(str(entry["id"]), str(entry.get("name", "")), _time(entry.get("from")), _time(entry.get("to")))
             for entry in json.loads(data)
         ]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise FormatError(f"{location} is no list of crawls: {error!r}", hint="try again later") from error
     if not entries:
         raise FormatError(f"{location} lists no crawls", hint="the server may be in trouble: try again later")
@@ -286,7 +288,11 @@ def _parse_paths(data: bytes, location: str) -> list[str]:
     if not data:
         raise FormatError(f"{location} is no path listing: it is empty", hint="try again with --refresh")
     try:
-        text = gzip.decompress(data).decode()
+        with gzip.open(io.BytesIO(data)) as file:
+            inflated = file.read(_LIMIT_BYTES + 1)
+        if len(inflated) > _LIMIT_BYTES:
+            raise OSError(f"it inflates to more than {_LIMIT_BYTES} bytes")
+        text = inflated.decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise FormatError(f"{location} is no path listing: {error}", hint="try again with --refresh") from error
     return [path for path in text.split("\n") if path]
