@@ -124,7 +124,7 @@ class LocalEngine:
     Args:
         setup: what all tasks share.
         workers: the largest number of processes.
-        timeout_s: a worker whose task neither reads nor waits for so long is ended.
+        timeout_s: a worker whose task neither reads nor waits for so long is ended; 0 for no limit.
         max_memory_bytes: a worker that holds more is ended; 0 for no limit.
 
     Raises:
@@ -218,7 +218,7 @@ class LocalEngine:
         for worker in list(self._workers):
             if worker.task is None:
                 continue
-            if now - worker.moved_at > self._timeout_s:
+            if self._timeout_s and now - worker.moved_at > self._timeout_s:
                 events += self._lost(worker, f"took no further record for {self._timeout_s:g} s (--timeout)")
             elif self._max_memory_bytes and worker.memory_bytes > self._max_memory_bytes:
                 held = f"{worker.memory_bytes / 2**20:.0f} MiB"
@@ -232,9 +232,8 @@ class _Worker:
     def __init__(self, setup: Setup) -> None:
         self.connection, theirs = Pipe()
         # The worker finds modules where we do, and nothing in its working folder can shadow them.
-        code = (
-            f"import sys; sys.path[:] = {sys.path!r}; from cctrawl.runs.worker import main; main({theirs.fileno()})"
-        )
+        path = [folder for folder in sys.path if isinstance(folder, str)]
+        code = f"import sys; sys.path[:] = {path!r}; from cctrawl.runs.worker import main; main({theirs.fileno()})"
         self._process = subprocess.Popen(  # noqa: S603 - this very interpreter
             [sys.executable, "-c", code],
             stdin=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,31 @@ def select(
             "no files given", hint="--files a.warc.gz https://…, or --files - and a list on stdin"
         )
     return Selection("", kind, limit, sample, tuple(paths))
+
+
+def named_files(files: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Return what was given as ``files`` as texts.
+
+    Raises:
+        InvalidInputError: one path instead of a list of them, an empty one, or one that is no text.
+    """
+    if isinstance(files, (str, os.PathLike)):
+        raise InvalidInputError(f"files is one path, {os.fspath(files)!r}", hint=f"give a list: [{files!r}]")
+    paths = [os.fspath(file) for file in files]
+    for path in paths:
+        if not path.strip() or not _is_text(path):
+            raise InvalidInputError(
+                f"no file name: {path!r}", hint="names are UTF-8 and not empty: rename the file"
+            )
+    return paths
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def absolute(path: str) -> str:

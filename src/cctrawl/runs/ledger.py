@@ -81,8 +81,11 @@ class RunFolder:
         self.ledger = LedgerFile(path / "ledger.sqlite")
 
     def close(self) -> None:
-        """Let go of the ledger and the lock."""
+        """Let go of the ledger and the lock; a folder that never came to hold a run goes again."""
+        begun = self.begun
         self.ledger.close()
+        if not begun:
+            shutil.rmtree(self.path)
         self._lock.close()
 
     def restart(self) -> None:
@@ -103,6 +106,8 @@ class RunFolder:
         """Enter a new run with its inputs, all or nothing."""
         with self.ledger.transaction():
             self.ledger.add_inputs(inputs)
+            if identity.columns:
+                self.ledger.set_fact("columns", identity.columns)
             self.ledger.set_fact("identity", identity.as_json())
 
     def check(self, identity: Identity) -> None:

@@ -102,13 +102,20 @@ class Runner:
 
     def _deal(self) -> bool:
         """Give the engine what it can take; return whether anything is left to wait for."""
-        while self._engine.free():
+        while self._engine.free() and not self._must_learn_columns():
             task = self._next_task()
             if task is None:
                 break
             self._in_flight[task.position] = task
             self._engine.submit(task)
         return bool(self._in_flight or self._again)
+
+    def _must_learn_columns(self) -> bool:
+        """Without declared columns the first input with rows decides them: in list order, for all runs alike."""
+        if self._columns.names is not None or not self._in_flight:
+            return False
+        self._say(Said("columns are not declared: one file at a time until the first row tells them", "columns"))
+        return True
 
     def _next_task(self) -> Task | None:
         if self._again and self._again[0][0] <= time.monotonic():
@@ -189,8 +196,10 @@ class Runner:
         self._failed += 1
         self._outcomes.append(False)
         self._progress.note(f"failed: {task.location}: {failure.message}")
-        if failure.details and self._failed == 1:
-            self._progress.note(failure.details.rstrip())
+        if self._failed == 1:
+            for more in (failure.details.rstrip(), failure.hint and f"hint: {failure.hint}"):
+                if more:
+                    self._progress.note(more)
         self._output.advance()
         failures = self._outcomes.count(False)
         if failures >= _LEAST_FAILURES and failures > self._limits.max_failures * len(self._outcomes):

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cctrawl.errors import AbortedError, EngineError, InvalidInputError
+from cctrawl.errors import AbortedError, CctrawlError, InvalidInputError
 from cctrawl.output import format_of
 from cctrawl.progress import Progress, open_progress
 from cctrawl.runs.engine import LocalEngine
-from cctrawl.runs.inputs import Selection, select
+from cctrawl.runs.inputs import Selection, named_files, select
 from cctrawl.runs.jobs import Job, JobReference, load_job
 from cctrawl.runs.ledger import Identity, RunFolder, folder_of
 from cctrawl.runs.outputs import Output, output_for, part_name
 from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED, DamagedPlace, Effort, FailedInput, RunReport
 from cctrawl.runs.runner import RESUME_HINT, Limits, Runner
-from cctrawl.runs.task import Setup
+from cctrawl.runs.task import IMPORTING, Setup
 from cctrawl.settings import Settings, parse_duration, parse_size
 from cctrawl.store import FAILED
 
@@ -33,15 +32,15 @@ class RunOptions:
     """How a run goes about its work; none of it changes its rows, so it may change between commands.
 
     Attributes:
-        workers: worker processes; 0 for one per core.
-        timeout_s: a worker that takes no further record for so long is ended.
+        workers: worker processes.
+        timeout_s: a worker that takes no further record for so long is ended; 0 for no limit.
         max_memory_bytes: a worker that holds more is ended; 0 for no limit.
         max_failures: the share of the last 200 inputs that may fail.
         retry_failed: try quarantined inputs again.
         restart: drop what was done on this output and begin anew.
     """
 
-    workers: int = 0
+    workers: int = 1
     timeout_s: float = 1800.0
     max_memory_bytes: int = 0
     max_failures: float = 0.05
@@ -107,11 +106,14 @@ def run(
         AbortedError: too much failed, the disk refuses, or patience is spent; calling again goes on.
         EngineError: workers cannot start.
     """
-    reference, loaded = load_job(job)
-    named = None if files is None else [os.fspath(file) for file in files]
+    _refuse_recursion()
+    _see_report_place(report)
+    with _loading():
+        reference, loaded = load_job(job)
+    named = None if files is None else named_files(files)
     selection = select(crawl=crawl, kind=kind or loaded.kind, limit=limit, sample=sample, named=named)
     options = RunOptions(
-        workers=workers or 0,
+        workers=usable_cores() if workers is None else workers,
         timeout_s=parse_duration(timeout),
         max_memory_bytes=parse_size(max_memory),
         max_failures=max_failures,
@@ -133,13 +135,38 @@ def run(
         result = session.run(progress)
     finally:
         progress.close()
-    if report is not None:
-        result.write(Path(report))
     if on_report is not None:
         on_report(result)
-    if session.failure is not None:
-        raise session.failure
+    try:
+        if report is not None:
+            result.write(Path(report))
+    finally:
+        if session.failure is not None:
+            raise session.failure
     return result
+
+
+@contextmanager
+def _loading() -> Iterator[None]:
+    os.environ[IMPORTING] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[IMPORTING]
+
+
+def _refuse_recursion() -> None:
+    """A job's file that calls `run` when it is imported would begin a run within a run, in each worker."""
+    if os.environ.get(IMPORTING):
+        raise InvalidInputError(
+            "run() was called while the job's file was imported",
+            hint='put the call under: if __name__ == "__main__":',
+        )
+
+
+def _see_report_place(report: str | os.PathLike[str] | None) -> None:
+    if report is not None and (not os.fspath(report) or not Path(report).absolute().parent.is_dir()):
+        raise InvalidInputError(f"no place for the report: {os.fspath(report)!r}", hint="give a file in a folder")
 
 
 class Session:
@@ -176,12 +203,20 @@ class Session:
     ) -> None:
         if on_damage not in ON_DAMAGE:
             raise InvalidInputError(f"no such --on-damage: {on_damage!r}", hint=f"choose {' or '.join(ON_DAMAGE)}")
+        if options.workers < 1:
+            raise InvalidInputError(f"--workers {options.workers} is too few", hint="give at least 1")
+        if "://" in output or not output:
+            raise InvalidInputError(
+                f"cannot write to {output!r}",
+                hint="give a file, a folder (ends in /) or -; s3:// is not supported yet",
+            )
         if not 0 <= options.max_failures <= 1:
             raise InvalidInputError(f"--max-failures {options.max_failures:g} is no share", hint="0.05 or 5%")
         self._reference = reference
         self._job = job
         self._selection = selection
         self._output = output
+        self._path = Path(output).absolute()  # a job may change the working folder
         self._is_folder = output != "-" and (output.endswith("/") or Path(output).is_dir())
         self._format = format_of(output, format)
         self._options = options
@@ -197,7 +232,7 @@ class Session:
         """
         with self._folder() as folder:
             self._open(folder, progress)
-            output = output_for(folder, self._output, self._format, is_folder=self._is_folder)
+            output = output_for(folder, self._place, self._format, is_folder=self._is_folder)
             output.recover()
             engine = self._engine(folder.ledger.totals().waiting)
             limits = Limits(self._settings.tries, self._options.max_failures)
@@ -219,10 +254,12 @@ class Session:
             output.finish()
         except BrokenPipeError:
             raise  # whoever read our stdout has enough
-        except (AbortedError, EngineError, KeyboardInterrupt) as error:
-            self.failure = error
         except (OSError, EOFError) as error:
             self.failure = AbortedError(f"the output cannot be written: {error}", hint=RESUME_HINT)
+        except (CctrawlError, KeyboardInterrupt) as error:
+            self.failure = error
+        if self._output == "-" and isinstance(self.failure, AbortedError):
+            self.failure.hint = None  # stdout keeps nothing to go on with
 
     def _state(self, folder: RunFolder) -> str:
         if self.failure is not None:
@@ -239,7 +276,7 @@ class Session:
         )
         return LocalEngine(
             setup,
-            min(self._options.workers or usable_cores(), waiting),
+            min(self._options.workers, waiting),
             timeout_s=self._options.timeout_s,
             max_memory_bytes=self._options.max_memory_bytes,
         )
@@ -275,16 +312,16 @@ class Session:
                 scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="cctrawl-"))
                 path = Path(scratch) / "run"
             else:
-                path = folder_of(Path(self._output), is_folder=self._is_folder)
+                path = folder_of(self._path, is_folder=self._is_folder)
             is_new = not path.parent.exists()
             folder = RunFolder(path)
             try:
                 yield folder
             finally:
-                begun = folder.begun
                 folder.close()
-                if not begun:
-                    shutil.rmtree(path.parent if is_new else path)
+                if is_new:
+                    with suppress(OSError):  # it holds something by now
+                        path.parent.rmdir()
 
     def _open(self, folder: RunFolder, progress: Progress) -> None:
         identity = Identity(
@@ -295,10 +332,7 @@ class Session:
             self._format,
             self._on_damage,
         )
-        if self._options.restart:
-            self._drop_output(folder)
-            folder.restart()
-        if folder.begun:
+        if folder.begun and not self._options.restart:
             folder.check(identity)
             if self._options.retry_failed:
                 with folder.ledger.transaction():
@@ -307,31 +341,44 @@ class Session:
             if totals.waiting and totals.done:
                 progress.note(f"going on: {totals.done:,} of {totals.inputs:,} files are done")
         else:
-            self._see_no_stranger()
-            folder.begin(identity, self._selection.resolve(self._settings))
-            if self._job.columns:
-                with folder.ledger.transaction():
-                    folder.ledger.set_fact("columns", self._job.columns)
+            inputs = self._selection.resolve(self._settings)  # before anything is dropped: it may fail
+            self._see_no_stranger(folder)
+            if self._options.restart:
+                self._drop_output(folder)
+                folder.restart()
+            folder.begin(identity, inputs)
         folder.drop_orphans()
         if self._is_folder:
-            Path(self._output).mkdir(parents=True, exist_ok=True)
+            self._path.mkdir(parents=True, exist_ok=True)
 
-    def _see_no_stranger(self) -> None:
-        """Refuse to overwrite a file that no run of ours has made."""
-        if self._output != "-" and not self._is_folder and Path(self._output).exists():
+    @property
+    def _place(self) -> str:
+        return "-" if self._output == "-" else str(self._path)
+
+    def _see_no_stranger(self, folder: RunFolder) -> None:
+        """Refuse to overwrite files that no run of ours has made."""
+        if self._output == "-" or folder.begun:
+            return
+        if self._is_folder:
+            strangers, way_out = sorted(self._path.glob("part-*")), "empty the folder"
+        else:
+            both = (self._path, self._path.with_name(self._path.name + ".part"))
+            strangers, way_out = [path for path in both if path.exists()], "overwrite it with --restart"
+        if strangers and (self._is_folder or not self._options.restart):
             raise InvalidInputError(
-                f"{self._output} exists and no ledger beside it says what it holds",
-                hint="give another -o, or overwrite it with --restart",
+                f"{strangers[0]} exists and no ledger beside it says what it holds",
+                hint=f"give another -o, or {way_out}",
             )
 
     def _drop_output(self, folder: RunFolder) -> None:
-        path = Path(self._output)
+        """Remove what the run before has made."""
         if self._is_folder:
+            format_before = (folder.ledger.fact("identity") or {}).get("format", self._format)
             for row in folder.ledger.inputs():
-                (path / part_name(row.position, self._format)).unlink(missing_ok=True)
+                (self._path / part_name(row.position, format_before)).unlink(missing_ok=True)
         else:
-            path.unlink(missing_ok=True)
-            path.with_name(path.name + ".part").unlink(missing_ok=True)
+            self._path.unlink(missing_ok=True)
+            self._path.with_name(self._path.name + ".part").unlink(missing_ok=True)
 
 
 def usable_cores() -> int:

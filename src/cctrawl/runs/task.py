@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # All damage is counted; this much of one input is named. A file that is noise from end to end names enough.
 NAMED_DAMAGES = 1000
 
+# Set while a job's file is imported, and in workers: a run that begins then is a mistake.
+IMPORTING = "CCTRAWL_IMPORTING_JOB"
 RETRY, GIVE_UP, STOP = "retry", "give up", "stop"
 
 
@@ -161,10 +163,11 @@ def run_task(
         return TaskFailure(STOP, str(error), hint=error.hint)
     except (NotFoundError, AccessDeniedError, InvalidInputError) as error:
         return TaskFailure(GIVE_UP, str(error), hint=error.hint)
-    except JobError as error:
-        return TaskFailure(RETRY, str(error), error.details, error.hint)
     except CctrawlError as error:
-        return TaskFailure(RETRY, str(error), hint=error.hint)
+        return TaskFailure(RETRY, str(error), getattr(error, "details", ""), error.hint)
+    except Exception as error:  # noqa: BLE001 - a worker outlives whatever one input does
+        details = "".join(traceback.format_exception(error))
+        return TaskFailure(RETRY, f"{type(error).__name__}: {error!s:.500}", details)
 
 
 def _run(task: Task, setup: Setup, job: Job, transport: Transport, progress: TaskProgress) -> TaskResult:
@@ -210,17 +213,23 @@ def _write(writer: PartWriter, row: object) -> None:
 
 def _rows(job: Job, records: _Records) -> Iterator[object]:
     try:
-        yield from _called(job, records)
+        yield from called(job, records)
     except Exception as error:
         if error is records.failure or isinstance(error, JobError):
             raise
         raise job_error(job, error) from error
 
 
-def _called(job: Job, records: _Records) -> Iterable[object]:
-    rows = job(records)
-    if rows is None:
-        raise JobError(f"the job {job.name} returned nothing", hint="yield rows: yield domain, theme")
+def called(job: Job, records: Iterator[Record]) -> Iterable[object]:
+    """Call a job and return its rows, lazily if it yields them.
+
+    Raises:
+        JobError: it returned nothing, or what cannot be iterated.
+    """
+    rows: object = job(records)
+    if not isinstance(rows, Iterable) or isinstance(rows, (str, bytes)):
+        what = "nothing" if rows is None else f"{rows!r:.80}"
+        raise JobError(f"the job {job.name} returned {what}", hint="yield rows: yield domain, theme")
     return rows
 
 

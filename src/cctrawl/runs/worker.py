@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from cctrawl.runs.engine import Failed, Finished, Progressed, Said
-from cctrawl.runs.task import Setup, Task, TaskFailure, TaskProgress, run_task
+from cctrawl.runs.task import IMPORTING, Setup, Task, TaskFailure, TaskProgress, run_task
 from cctrawl.transport import Transport, TransportEvent
 
 _REPORT_INTERVAL_S = 0.5
@@ -26,6 +26,7 @@ def main(descriptor: int) -> None:
     Args:
         descriptor: file descriptor of the connection to the driver.
     """
+    os.environ[IMPORTING] = "1"
     driver = os.getppid()
     _die_with(driver)
     faulthandler.enable()

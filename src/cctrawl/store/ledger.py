@@ -177,7 +177,7 @@ class LedgerFile:
         assignments = ", ".join(f"{name} = ?" for name in values)
         self._database.execute(
             f"UPDATE inputs SET {assignments} WHERE position = ?",  # noqa: S608 - our own column names
-            (*values.values(), position),
+            (*map(_storable, values.values()), position),
         )
 
     def release_failed(self) -> int:
@@ -191,7 +191,8 @@ class LedgerFile:
         """Keep the damage found in one input as ``(offset, skipped_bytes, reason)``, in place of what was kept."""
         self._database.execute("DELETE FROM damages WHERE position = ?", (position,))
         self._database.executemany(
-            "INSERT INTO damages VALUES (?, ?, ?, ?)", ((position, *damage) for damage in damages)
+            "INSERT INTO damages VALUES (?, ?, ?, ?)",
+            ((position, offset, skipped, _storable(reason)) for offset, skipped, reason in damages),
         )
 
     def damages(self) -> Iterator[tuple[str, int, int, str]]:
@@ -219,3 +220,8 @@ class LedgerFile:
         ).fetchone()
         states = (counts.get(state, 0) for state in (WAITING, STAGED, PLACED, FAILED))
         return Totals(*states, *(int(value) for value in sums))
+
+
+def _storable(value: object) -> object:
+    """Return a text that UTF-8 can hold: errors quote pages, and pages hold halves of surrogate pairs."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

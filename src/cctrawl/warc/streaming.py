@@ -28,9 +28,9 @@ _PIECE_BYTES = 1 << 18
 _PROBE_BYTES = 2048
 _REWIND_BYTES = 4 << 20  # kept behind the reading position: a member lost in a damaged one is looked for there
 
-_MOST_REREAD_BYTES = (
-    64 << 20
-)  # inflated a second time in one damaged stretch: members may be faked inside each other
+# Inflated again and again in one damaged stretch, as members may be faked inside each other: a few seconds at worst.
+# Beyond it reading goes on without looking back, and a record in there may be lost, with the stretch reported.
+_MOST_REREAD_BYTES = 2 << 30
 
 
 class Plain:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from abc import abstractmethod
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from cctrawl.output import copy_bytes, header_bytes, sync_folder
 from cctrawl.runs.ledger import RunFolder
@@ -54,6 +55,7 @@ class Stdout(_InOrder):
         super().__init__(folder)
         self._format = format
         self._begun = False
+        self._stdout = sys.stdout.buffer if hasattr(sys.stdout, "buffer") else cast("IO[bytes]", _AsText())
 
     def recover(self) -> None:
         """Nothing to bring together: the ledger is as new as the command."""
@@ -64,19 +66,32 @@ class Stdout(_InOrder):
 
     def _begin(self) -> None:
         if not self._begun and self._columns():
-            sys.stdout.buffer.write(header_bytes(self._format, self._columns()))
+            self._stdout.write(header_bytes(self._format, self._columns()))
             self._begun = True
 
     def _append(self, rows: list[InputRow]) -> None:
         for row in rows:
             self._begin()
             with self._part(row).open("rb") as part:
-                copy_bytes(part, sys.stdout.buffer, row.length or 0)
-        sys.stdout.buffer.flush()
+                copy_bytes(part, self._stdout, row.length or 0)
+        self._stdout.flush()
         with self._ledger.transaction():
             for row in rows:
                 self._ledger.update(row.position, state=PLACED)
         self._drop_parts(rows)
+
+
+class _AsText:
+    """Writes bytes to a stdout that takes text, as notebooks have; half a character waits for its other half."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def write(self, data: bytes) -> None:
+        sys.stdout.write(self._decoder.decode(data))
+
+    def flush(self) -> None:
+        sys.stdout.flush()
 
 
 class TextFile(_InOrder):
