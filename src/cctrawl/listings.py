@@ -290,9 +290,9 @@ def _parse_paths(data: bytes, location: str) -> list[str]:
     try:
         with gzip.open(io.BytesIO(data)) as file:
             inflated = file.read(_LIMIT_BYTES + 1)
-        if len(inflated) > _LIMIT_BYTES:
-            raise OSError(f"it inflates to more than {_LIMIT_BYTES} bytes")
         text = inflated.decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise FormatError(f"{location} is no path listing: {error}", hint="try again with --refresh") from error
+    if len(inflated) > _LIMIT_BYTES:
+        raise FormatError(f"{location} is no path listing: it inflates to more than {_LIMIT_BYTES} bytes")
     return [path for path in text.split("\n") if path]
