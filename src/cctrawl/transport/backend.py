@@ -48,7 +48,7 @@ class Stream(Protocol):
         """Return 1 to ``length`` bytes, ``b""`` only at the true end of the file.
 
         Raises:
-            TransportError: the rest does not come, whatever was tried.
+            TransportError: the rest does not come, whatever was tried; or the stream, or its transport, was closed.
             AbortedError: patience was spent on blocks.
         """
         ...

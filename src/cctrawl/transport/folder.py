@@ -88,6 +88,8 @@ class FolderStream:
 
     def read(self, length: int) -> bytes:
         """Return 1 to ``length`` bytes, ``b""`` only at the end."""
+        if self._file.closed:
+            raise TransportError(f"{self._location} was closed: there is no more to read")
         length = min(length, self.size_bytes - self.position)
         if length <= 0:
             return b""
@@ -140,3 +142,5 @@ def _named_errors(location: str) -> Iterator[None]:
         raise AccessDeniedError(f"{location}: permission denied", hint="check its owner and mode") from error
     except OSError as error:
         raise TransportError(f"{location}: {error.strerror or error}") from error
+    except ValueError as error:  # closed by another thread meanwhile
+        raise TransportError(f"{location} was closed while it was read") from error

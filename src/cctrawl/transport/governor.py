@@ -11,10 +11,11 @@ import math
 import random
 import threading
 import time
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from cctrawl.errors import AbortedError, AccessDeniedError, TransportError
+from cctrawl.errors import AbortedError, AccessDeniedError, CctrawlError, TransportError
 from cctrawl.settings import COLLINFO, COMMON_CRAWL
 from cctrawl.store.rates import RateBook
 from cctrawl.transport import pacing
@@ -23,11 +24,13 @@ from cctrawl.transport.location import host_of, is_url
 from cctrawl.transport.pacing import Limits, Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from cctrawl.settings import Settings
     from cctrawl.store.rates import HostRate
     from cctrawl.transport.counters import Counters
+
+T = TypeVar("T")
 
 _DATA_HOST = host_of(COMMON_CRAWL)
 _INDEX_HOST = host_of(COLLINFO)
@@ -62,7 +65,7 @@ class Governor:
         self.counters = counters
         self.on_event = on_event
         self.probe = probe
-        self.book = RateBook(settings.data_dir / "rates.sqlite")
+        self._book = RateBook(settings.data_dir / "rates.sqlite")
         self._base_host = host_of(settings.base_url) if is_url(settings.base_url) else ""
         self._ramp = ramp
         self._closed = threading.Event()
@@ -106,13 +109,31 @@ class Governor:
                 self._closed.wait(wait_s)
             finally:
                 self.counters.add(waiting=-1)
+        self.check_open()
+
+    def check_open(self) -> None:
+        """Do nothing while open.
+
+        Raises:
+            TransportError: the transport was closed.
+        """
         if self._closed.is_set():
             raise TransportError("the transport is closed")
+
+    def row(self, host: str) -> HostRate:
+        """Return the shared row of a host as it is now."""
+        with self._while_open():
+            return self._book.read(host)
+
+    def change(self, host: str, change: Callable[[HostRate], T]) -> T:
+        """Let ``change`` alter the shared row of a host while nobody else can; return what it returns."""
+        with self._while_open():
+            return self._book.change(host, change)
 
     def close(self) -> None:
         """Wake all waiters and close the shared state."""
         self._closed.set()
-        self.book.close()
+        self._book.close()
 
     def asked(self, host: str) -> None:
         """Count a request of this process, to be reported with the next change of the row."""
@@ -174,6 +195,15 @@ class Governor:
             return self.settings.base_url + "collinfo.json"
         return refused
 
+    @contextmanager
+    def _while_open(self) -> Iterator[None]:
+        """Make sure that who comes after the closing hears of that, and of no database."""
+        try:
+            yield
+        except CctrawlError:
+            self.check_open()
+            raise
+
 
 class Ticket:
     """One location's dealings with the governor, over all its requests.
@@ -204,10 +234,10 @@ class Ticket:
         """
         governor = self._governor
         while True:
-            row = governor.book.read(self._host)
+            row = governor.row(self._host)
             if pacing.is_free(row, time.time(), self._limits, governor.policy):
                 break
-            admission, row = governor.book.change(self._host, self._reserve)
+            admission, row = governor.change(self._host, self._reserve)
             if admission.action == "probe":
                 self._probe(row)
                 continue
@@ -216,7 +246,7 @@ class Ticket:
                 continue
             wait_s = admission.at - time.time()
             governor.sleep(wait_s)
-            if wait_s < 1 or not governor.book.read(self._host).pause_s:
+            if wait_s < 1 or not governor.row(self._host).pause_s:
                 break
         governor.asked(self._host)
 
@@ -229,7 +259,7 @@ class Ticket:
             self._alone = self._since_probe = self._probes = 0
             self._probes_seen = None
             path = self._path if exists else ""
-            governor.book.change(self._host, lambda row: self._note_answer(row, path))
+            governor.change(self._host, lambda row: self._note_answer(row, path))
 
     def refused(self, status: int, retry_after_s: float | None) -> None:
         """Report a refusal, and wait until this location may be asked again.
@@ -239,9 +269,9 @@ class Ticket:
         """
         governor = self._governor
         governor.counters.add(refusals=1)
-        row = governor.book.change(self._host, self._note_refusal)
+        row = governor.change(self._host, self._note_refusal)
         if self._is_trouble(row):
-            governor.book.change(self._host, lambda row: pacing.absolve(row, self._path))
+            governor.change(self._host, lambda row: pacing.absolve(row, self._path))
             kind = AccessDeniedError if status == 403 else TransportError
             raise kind(
                 f"{self._location} is refused with status {status} while others are answered",
@@ -306,7 +336,7 @@ class Ticket:
             pacing.probed(row, time.time(), governor.policy, is_answered=is_answered, other=other)
             return row
 
-        row = governor.book.change(self._host, note)
+        row = governor.change(self._host, note)
         if is_answered:
             rate = pacing.rate_in_force(row, time.time(), self._limits, governor.policy)
             governor.on_event(TransportEvent("resumed", self._host, rate_per_s=rate))

@@ -176,6 +176,7 @@ class HttpBackend:
             except CctrawlError:
                 raise
             except FAILURES as error:
+                self._governor.check_open()
                 tries.failed(plain(error))
 
     def _send(self, location: str, method: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:

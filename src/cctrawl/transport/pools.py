@@ -11,7 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
-from cctrawl.errors import InvalidInputError
+from cctrawl.errors import InvalidInputError, TransportError
 from cctrawl.transport.location import host_of
 
 if TYPE_CHECKING:
@@ -36,15 +36,19 @@ class Pools:
         self._lock = threading.Lock()
         self._proxies: dict[str, str] = {}
         self._pools: dict[str, urllib3.PoolManager] = {}
+        self._is_closed = False
 
     def pool_for(self, url: str) -> urllib3.PoolManager:
         """Return the pool that serves ``url``.
 
         Raises:
             InvalidInputError: a proxy of a kind that is not supported.
+            TransportError: the pools are closed.
         """
         host = host_of(url)
         with self._lock:
+            if self._is_closed:
+                raise TransportError("the transport is closed")
             if host not in self._proxies:
                 self._proxies[host] = _proxy_of(url)
             proxy = self._proxies[host]
@@ -53,8 +57,9 @@ class Pools:
             return self._pools[proxy]
 
     def close(self) -> None:
-        """Close all connections that are not in use."""
+        """Close all connections that are not in use, and make no more."""
         with self._lock:
+            self._is_closed = True
             for pool in self._pools.values():
                 pool.clear()
             self._pools.clear()

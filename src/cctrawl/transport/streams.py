@@ -39,12 +39,14 @@ class HttpStream:
         self.size_bytes: int | None = None
         self.position = 0
         self._is_resumed = False
+        self._is_closed = False
         self._response = self._open()
         self._opened_at = time.monotonic()
         self._opened_from = 0
 
     def read(self, length: int) -> bytes:
         """Return 1 to ``length`` bytes, ``b""`` only at the true end."""
+        self._check_open()
         if length <= 0:
             return b""
         while True:
@@ -53,10 +55,12 @@ class HttpStream:
             except CctrawlError:  # noqa: PERF203 - rare
                 raise
             except FAILURES as error:
+                self._check_open()
                 self._go_on(error)
 
     def close(self) -> None:
         """Let go of the connection: back to the pool after the last byte, closed before."""
+        self._is_closed = True
         if self.position == self.size_bytes:
             self._response.release_conn()
         else:
@@ -69,6 +73,10 @@ class HttpStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise TransportError(f"{self._location} was closed: there is no more to read")
 
     def _read_once(self, length: int) -> bytes:
         response = self._response

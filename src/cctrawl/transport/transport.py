@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from cctrawl.errors import FormatError, InvalidInputError
+from cctrawl.errors import FormatError, InvalidInputError, TransportError
 from cctrawl.transport.counters import Counters
 from cctrawl.transport.folder import FolderBackend
 from cctrawl.transport.location import host_of, is_url
@@ -60,6 +60,7 @@ class Transport:
         self._policy = policy or Policy()
         self._folder = FolderBackend(self.counters)
         self._http: Backend | None = None
+        self._is_closed = False
         self._lock = threading.Lock()
 
     def open_stream(self, location: str) -> Stream:
@@ -97,8 +98,9 @@ class Transport:
         return self._backend(location).size(location)
 
     def close(self) -> None:
-        """Close connections and wake threads that wait; may be called twice."""
+        """Close connections and wake threads that wait; may be called twice. Nothing can be asked afterwards."""
         with self._lock:
+            self._is_closed = True
             http, self._http = self._http, None
         if http is not None:
             http.close()
@@ -112,16 +114,12 @@ class Transport:
         self.close()
 
     def _backend(self, location: str) -> Backend:
-        if not is_url(location):
-            return self._folder
-        if location.startswith("s3://"):
-            raise InvalidInputError(
-                f"{location}: s3:// is not supported yet", hint="use https://data.commoncrawl.org/ or a folder"
-            )
-        if not location.startswith(("http://", "https://")):
-            raise InvalidInputError(f"no location: {location}", hint="use https://…, http://…, or a path")
-        host_of(location)  # a URL that cannot be is found here, before anything is made for it
         with self._lock:
+            if self._is_closed:
+                raise TransportError("the transport is closed")
+            if not is_url(location):
+                return self._folder
+            _check_url(location)
             if self._http is None:
                 self._http = self._make_http()
             return self._http
@@ -136,6 +134,17 @@ class Transport:
             counters=self.counters,
             on_event=self._on_event,
         )
+
+
+def _check_url(location: str) -> None:
+    """Find a URL that we cannot ask for before anything is made for it."""
+    if location.startswith("s3://"):
+        raise InvalidInputError(
+            f"{location}: s3:// is not supported yet", hint="use https://data.commoncrawl.org/ or a folder"
+        )
+    if not location.startswith(("http://", "https://")):
+        raise InvalidInputError(f"no location: {location}", hint="use https://…, http://…, or a path")
+    host_of(location)
 
 
 def _ignore(event: TransportEvent) -> None:

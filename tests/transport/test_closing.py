@@ -1,0 +1,89 @@
+"""What is left to those who still ask when everything was closed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cctrawl.errors import TransportError
+from cctrawl.testing.faults import CutBody
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.transport.conftest import Bench
+
+    from cctrawl.transport import Transport
+
+
+def asks_until_it_fails(transport: Transport, location: str, errors: list[BaseException]) -> None:
+    """Read the same range again and again, and keep the error that ends it."""
+    try:
+        while True:
+            transport.read_range(location, 0, 5)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the test looks at it
+        errors.append(error)
+
+
+@pytest.mark.parametrize("rate", [0, 200])
+def test_who_asks_while_the_transport_closes_hears_just_that(bench: Bench, rate: int) -> None:
+    """Threads in the middle of asking end with one error, whatever they were about; none asks on."""
+    errors: list[BaseException] = []
+    for _ in range(5):
+        transport = bench.transport(rate=rate)
+        threads = [
+            threading.Thread(target=asks_until_it_fails, args=(transport, bench.url(), errors)) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        while transport.counters.snapshot().bytes_received < 50 and threads[0].is_alive():
+            time.sleep(0.01)
+        transport.close()
+        for thread in threads:
+            thread.join(30)
+    assert {(type(error), str(error)) for error in errors} == {(TransportError, "the transport is closed")}
+    assert len(errors) == 20
+
+
+def test_a_closed_transport_asks_nobody(bench: Bench, tmp_path: Path) -> None:
+    """After the closing each question is an error, and no connection is opened."""
+    (tmp_path / "a").write_bytes(b"abc")
+    transport = bench.transport()
+    transport.size(bench.url())
+    transport.close()
+    transport.close()
+    for location in (bench.url(), str(tmp_path / "a")):
+        for ask in (transport.open_stream, transport.size, transport.read_file):
+            with pytest.raises(TransportError, match="the transport is closed"):
+                ask(location)
+    assert bench.server.count() == 1
+
+
+def test_a_closed_stream_is_not_read(bench: Bench, tmp_path: Path) -> None:
+    """Reading a stream after its close is an error, for files and URLs alike, and asks nobody."""
+    (tmp_path / "a").write_bytes(bench.body)
+    transport = bench.transport()
+    for location in (bench.url(), str(tmp_path / "a")):
+        for length in (10, len(bench.body)):
+            stream = transport.open_stream(location)
+            stream.read(length)
+            stream.close()
+            stream.close()
+            with pytest.raises(TransportError, match="was closed"):
+                stream.read(10)
+    assert bench.server.count() == 2
+
+
+def test_a_stream_does_not_go_on_without_its_transport(bench: Bench) -> None:
+    """A stream whose transport was closed gives what its connection still has, then says so; it opens no other."""
+    transport = bench.transport()
+    bench.faults(CutBody(after_bytes=1000))
+    with transport.open_stream(bench.url()) as stream:
+        assert stream.read(10) == bench.body[:10]
+        transport.close()
+        with pytest.raises(TransportError, match="the transport is closed"):
+            list(iter(lambda: stream.read(100), b""))
+    assert bench.server.count() == 1
