@@ -28,9 +28,9 @@ _PIECE_BYTES = 1 << 18
 _PROBE_BYTES = 2048
 _REWIND_BYTES = 4 << 20  # kept behind the reading position: a member lost in a damaged one is looked for there
 
-# Inflated again and again in one damaged stretch, as members may be faked inside each other: a few seconds at worst.
+# Inflated again and again in one damaged stretch, as members may be faked inside each other: some seconds at worst.
 # Beyond it reading goes on without looking back, and a record in there may be lost, with the stretch reported.
-_MOST_REREAD_BYTES = 2 << 30
+_MOST_REREAD_BYTES = 8 << 30
 
 
 class Plain:
