@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from cctrawl.errors import InvalidInputError, JobError
 from cctrawl.output import Column, write_listing
 
 COLUMNS = [Column("crawl"), Column("files", right=True)]
@@ -58,3 +59,17 @@ def test_parquet_needs_a_file(tmp_path: Path) -> None:
     file = tmp_path / "x.parquet"
     assert write_listing(ROWS, COLUMNS, format="parquet", output=str(file)) == 2
     assert pq.read_table(file).to_pylist()[0] == {"crawl": "CC-MAIN-2024-22", "files": 3}
+
+
+def test_parquet_on_stdout_is_refused() -> None:
+    """A listing is not written to a file named -."""
+    with pytest.raises(InvalidInputError, match="cannot be streamed to stdout") as caught:
+        write_listing(ROWS, COLUMNS, format="parquet")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "table"])
+def test_a_value_that_cannot_be_written_is_the_jobs_error(format: str) -> None:  # noqa: A002 - the option's name
+    """A value of a job that no format holds is named as such."""
+    with pytest.raises(JobError):
+        write_listing([({b"k": 1}, 1)], COLUMNS, format=format)

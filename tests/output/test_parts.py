@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,7 @@ VALUES = [
     ([1, "x"], '[1, "x"]', [1, "x"]),
     ({"k": float("inf")}, '{"k": Infinity}', {"k": None}),
     ({3, 1}, "[1, 3]", [1, 3]),
+    ({1, "x"}, '["x", 1]', ["x", 1]),
     ("half \ud83d pair", "half \\ud83d pair", "half \ud83d pair"),
 ]
 
@@ -167,3 +169,73 @@ def test_only_csv_has_a_header() -> None:
     assert header_bytes("csv", ("a", 'b"c')) == b'a,"b""c"\n'
     assert header_bytes("jsonl", ("a",)) == b""
     assert header_bytes("csv", None) == b""
+
+
+class Unprintable:
+    """A value that cannot be shown."""
+
+    def __str__(self) -> str:
+        """Fail."""
+        raise ZeroDivisionError("no text")
+
+    __repr__ = __str__
+
+
+CIRCLE: list[object] = []
+CIRCLE.append(CIRCLE)
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("value", [Unprintable(), CIRCLE, {b"k": 1}, {}, {1, "x"}, {"\ud83d": "\ud83d"}, 1 << 70])
+def test_a_value_is_written_or_the_jobs_error(tmp_path: Path, value: object, format: str) -> None:  # noqa: A002 - the option's name
+    """Whatever a job yields ends as a row or as its error, never as another exception; no pieces are left."""
+    part = open_part(tmp_path / "part", format, ("v",))
+    try:
+        part.write((value,))
+        part.finish()
+    except JobError as error:
+        assert "written" in str(error) or "'v'" in str(error)  # noqa: PT017 - either end is right
+    part.close()
+    assert {path.name for path in tmp_path.iterdir()} <= {"part"}
+
+
+def test_whole_numbers_of_no_common_type_are_the_jobs_error() -> None:
+    """Numbers from 2**63 on and ordinary ones are told apart when their types meet, not when their rows do."""
+    schemas = [pa.schema([("v", type)]) for type in (pa.uint64(), pa.int64())]  # noqa: A001 - Arrow's word
+    with pytest.raises(JobError, match="'v'"):
+        parquet.unify(schemas)
+    assert parquet.unify([*schemas[:1], pa.schema([("v", pa.null())])]) == schemas[0]
+
+
+def test_an_empty_dict_in_parquet_is_the_jobs_error(tmp_path: Path) -> None:
+    """Parquet has no column without fields."""
+    part = open_part(tmp_path / "part", "parquet", ("v",))
+    part.write(({},))
+    with pytest.raises(JobError, match="cannot be written"):
+        part.finish()
+    part.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", ["half \ud83d pair", ["half \ud83d pair"], {"half \ud83d pair": 1}])
+def test_parquet_spells_lone_surrogates_as_text_formats_do(tmp_path: Path, value: object) -> None:
+    """A lone surrogate becomes a backslash escape, in names of columns too."""
+    written(tmp_path / "part", "parquet", ("\ud83d",), [(value,)])
+    assert "half \\ud83d pair" in str(pq.read_table(tmp_path / "part").to_pylist()[0]["\\ud83d"]).replace(
+        "\\\\", "\\"
+    )
+
+
+@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: [value]], ids=["plain", "list"])
+def test_whole_numbers_beyond_double_widen_to_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrap: Callable[[object], object]
+) -> None:
+    """A column of big whole numbers that turns fractional has the nearest doubles, within a part and across."""
+    monkeypatch.setattr(parquet, "BATCH_ROWS", 1)
+    big = 2**53 + 1
+    written(tmp_path / "part", "parquet", ("v",), [(wrap(big),), (wrap(0.5),)])
+    assert pq.read_table(tmp_path / "part")["v"].to_pylist() == [wrap(float(big)), wrap(0.5)]
+    written(tmp_path / "whole", "parquet", ("v",), [(wrap(big),)])
+    schema = parquet.schema_of(tmp_path / "part")
+    parquet.join_parts([tmp_path / "whole", tmp_path / "part"], tmp_path / "all", schema)
+    assert pq.read_table(tmp_path / "all").num_rows == 3

@@ -69,3 +69,15 @@ def test_what_is_no_row_is_named(columns: tuple[str, ...] | None, row: object, w
     """A row of the wrong size, with unknown fields or that is no row is the job's error, and says why."""
     with pytest.raises(JobError, match=words):
         RowShaper(columns).shape(row)
+
+
+def test_names_of_fields_are_texts() -> None:
+    """Keys that are no texts name columns by their text; two with one text are the job's error."""
+    shaper = RowShaper()
+    assert shaper.shape({1: "x", None: "y"}) == ("x", "y")
+    assert shaper.columns == ("1", "None")
+    assert shaper.shape({"1": "x"}) == ("x", None)
+    with pytest.raises(JobError, match="do not fit"):
+        shaper.shape({2: "x"})
+    with pytest.raises(JobError, match="same name"):
+        shaper.shape({1: "x", "1": "y"})

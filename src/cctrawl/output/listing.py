@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from cctrawl.output.parts import open_part
-from cctrawl.output.text import CsvLines, JsonLines, text_value
+from cctrawl.errors import JobError
+from cctrawl.output.parts import format_of, open_part
+from cctrawl.output.rows import unwritable
+from cctrawl.output.text import ON_SURROGATE, CsvLines, JsonLines, text_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ def write_listing(
         output: a file, or ``-`` for stdout.
 
     Raises:
+        InvalidInputError: Parquet to stdout.
+        JobError: a value that the format cannot hold.
         OSError: the file cannot be written.
     """
     if format is None:
@@ -53,6 +59,7 @@ def write_listing(
     if format == "table":
         return _write_table(rows, columns, output)
     if format == "parquet":
+        format_of(output, format)
         return _write_parquet(rows, columns, output)
     names = [column.name for column in columns]
     count = 0
@@ -63,9 +70,22 @@ def write_listing(
         else:
             lines = JsonLines(names)
         for row in rows:
-            stream.write(f"{row[0]}\n" if format == "paths" else lines(row))
+            stream.write(f"{row[0]}\n" if format == "paths" else _written(lines, row))
             count += 1
     return count
+
+
+def _written(write: Callable[[Sequence[Any]], Made], row: Sequence[Any]) -> Made:
+    try:
+        return write(row)
+    except (OSError, JobError):
+        raise
+    except Exception as error:
+        raise unwritable(error) from error
+
+
+def _texts(row: Sequence[Any]) -> list[str]:
+    return [str(text_value(value)) for value in row]
 
 
 @contextmanager
@@ -74,7 +94,7 @@ def _opened(output: str) -> Iterator[IO[str]]:
         yield sys.stdout
         sys.stdout.flush()
         return
-    with _replaced(output) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with _replaced(output) as part, part.open("w", encoding="utf-8", errors=ON_SURROGATE, newline="") as file:
         yield file
 
 
@@ -98,7 +118,7 @@ def _write_table(rows: Iterable[Sequence[Any]], columns: Sequence[Column], outpu
     for column in columns:
         table.add_column(column.name, justify="right" if column.right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(str(text_value(value)) for value in row))
+        table.add_row(*_written(_texts, row))
     with _opened(output) as stream:
         # Off a terminal a table is as wide as its rows: nothing is cut or folded to a screen that is not there.
         width = None if stream.isatty() else 10_000

@@ -6,20 +6,24 @@ numbers in one and fractions in the other. `unify` finds the type that holds bot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cctrawl.errors import JobError
+from cctrawl.output.text import ON_SURROGATE
 
 BATCH_ROWS = 65_536
 BATCH_BYTES = 16 << 20
 GROUP_ROWS = 1_048_576
 GROUP_BYTES = 128 << 20
 _COMPRESSION = "zstd"
+_NESTING = (dict, list, tuple, set, frozenset)
+_DEPTH = 64
 
 
 class ParquetPart:
@@ -30,7 +34,7 @@ class ParquetPart:
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self._path = path
-        self._columns = tuple(columns)
+        self._columns = tuple(map(_encodable, columns))
         self._rows: list[Sequence[Any]] = []
         self._bytes = 0
         self._writer: pq.ParquetWriter | None = None
@@ -41,12 +45,14 @@ class ParquetPart:
         """Add one row.
 
         Raises:
-            JobError: a column whose values have no common type.
+            JobError: a column whose values have no common type, or a value within itself.
         """
         self._rows.append(values)
         for value in values:
             if isinstance(value, (str, bytes)):
                 self._bytes += len(value)
+            elif isinstance(value, _NESTING):
+                _refuse_deep(value, _DEPTH)
         if len(self._rows) >= BATCH_ROWS or self._bytes >= BATCH_BYTES:
             self._flush()
 
@@ -80,7 +86,7 @@ class ParquetPart:
             self._begin(schema)
         self.schema = schema
         assert self._writer is not None  # noqa: S101 - begun above
-        self._writer.write_table(table.cast(schema), row_group_size=BATCH_ROWS)
+        self._writer.write_table(fit(table, schema), row_group_size=BATCH_ROWS)
 
     def _begin(self, schema: pa.Schema) -> None:
         piece = self._path.with_name(f"{self._path.name}.{len(self._pieces)}")
@@ -97,6 +103,16 @@ class ParquetPart:
             piece.unlink(missing_ok=True)
 
 
+def _refuse_deep(value: Any, levels: int) -> None:  # noqa: ANN401 - whatever the job yields
+    # Arrow follows a list that holds itself until the process dies.
+    if not isinstance(value, _NESTING):
+        return
+    if not levels:
+        raise JobError(f"a row cannot be written: a value is nested more than {_DEPTH} deep, or holds itself")
+    for item in value.values() if isinstance(value, dict) else value:
+        _refuse_deep(item, levels - 1)
+
+
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
     by_column = zip(columns, zip(*rows, strict=True), strict=True)
     return pa.Table.from_arrays([_array(name, values) for name, values in by_column], names=list(columns))
@@ -104,12 +120,25 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
 
 def _array(name: str, values: Sequence[Any]) -> pa.Array:
     try:
-        return pa.array(values)
+        try:
+            return pa.array(values)
+        except UnicodeEncodeError:
+            return pa.array([_encodable(value) for value in values])
     except (pa.ArrowException, OverflowError) as error:
         raise JobError(
             f"column {name!r} has values without a common type: {error}",
             hint="yield one type per column, or write JSON lines: -f jsonl",
         ) from None
+
+
+def _encodable(value: Any) -> Any:  # noqa: ANN401 - the same value, with its texts fit for UTF-8
+    if isinstance(value, str):
+        return value.encode("utf-8", ON_SURROGATE).decode()
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    if isinstance(value, _NESTING):
+        return [_encodable(item) for item in value]
+    return value
 
 
 def unify(schemas: Iterable[pa.Schema]) -> pa.Schema:
@@ -118,13 +147,19 @@ def unify(schemas: Iterable[pa.Schema]) -> pa.Schema:
     Raises:
         JobError: a column has types that no common type holds.
     """
+    given = list(schemas)
     try:
-        return pa.unify_schemas(list(schemas), promote_options="permissive")
+        both = pa.unify_schemas(given, promote_options="permissive")
+        for field in both:
+            types = {schema.field(field.name).type for schema in given if field.name in schema.names}
+            if pa.uint64() in types and field.type == pa.int64():  # Arrow's choice, but it does not hold them
+                raise pa.ArrowTypeError(f"{field.name!r}: whole numbers from {2**63} on, and others")
     except pa.ArrowException as error:
         raise JobError(
             f"a column changes its type between rows: {error}",
             hint="yield one type per column, or write JSON lines: -f jsonl",
         ) from None
+    return both
 
 
 def storable(schema: pa.Schema) -> pa.Schema:
@@ -164,12 +199,17 @@ def _tables(parts: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
 def fit(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return the table with exactly the columns and types of ``schema``; columns it lacks are null."""
     columns = [
-        table[field.name].cast(field.type)
+        _cast(table[field.name], field.type)
         if field.name in table.column_names
         else pa.nulls(table.num_rows, field.type)
         for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _cast(column: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
+    # Beyond 2**53 a whole number may have no double of its own; a column with fractions holds the nearest.
+    return column.cast(options=pc.CastOptions(target_type=target, allow_float_truncate=True))
 
 
 def schema_of(path: Path) -> pa.Schema:
@@ -179,7 +219,7 @@ def schema_of(path: Path) -> pa.Schema:
 
 def schema_for(columns: Sequence[str] | None) -> pa.Schema:
     """Return the schema of columns of which no value is known."""
-    return pa.schema([(name, pa.null()) for name in columns or ()])
+    return pa.schema([(_encodable(name), pa.null()) for name in columns or ()])
 
 
 def serialized(schema: pa.Schema) -> bytes:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from cctrawl.errors import InvalidInputError
-from cctrawl.output.rows import RowShaper
-from cctrawl.output.text import CsvLines, JsonLines, TextPart
+from cctrawl.errors import InvalidInputError, JobError
+from cctrawl.output.rows import RowShaper, unwritable
+from cctrawl.output.text import ON_SURROGATE, CsvLines, JsonLines, TextPart
 
 if TYPE_CHECKING:
     from cctrawl.output.parquet import ParquetPart
@@ -77,22 +77,33 @@ class PartWriter:
             JobError: it is no row, does not fit the columns, or holds a value the format cannot.
             OSError: the disk refuses.
         """
-        values = self._shaper.shape(row)
-        if self._part is None:
-            self._part = self._begin()
-        self._part.write(values)
+        try:
+            values = self._shaper.shape(row)
+            if self._part is None:
+                self._part = self._begin()
+            self._part.write(values)
+        except (OSError, JobError):
+            raise
+        except Exception as error:
+            raise unwritable(error) from error
         self.rows += 1
 
     def finish(self) -> PartSummary:
         """Make the part durable and return what it holds.
 
         Raises:
+            JobError: rows that were kept until now hold a value that the format cannot.
             OSError: the disk refuses.
         """
-        if self._part is None:
-            self._part = self._begin()
-        with self._part.finish() as file:
-            os.fsync(file.fileno())
+        try:
+            if self._part is None:
+                self._part = self._begin()
+            with self._part.finish() as file:
+                os.fsync(file.fileno())
+        except (OSError, JobError):
+            raise
+        except Exception as error:
+            raise unwritable(error) from error
         self._finished = True
         schema = b""
         if self._format == "parquet":
@@ -134,7 +145,7 @@ def header_bytes(format: str, columns: Sequence[str] | None) -> bytes:  # noqa: 
     """Return what stands before the rows of one file: the column names of a CSV, else nothing."""
     if format != "csv" or not columns:
         return b""
-    return CsvLines()(list(columns)).encode("utf-8", "backslashreplace")
+    return CsvLines()(list(columns)).encode("utf-8", ON_SURROGATE)
 
 
 def format_of(output: str, given: str | None = None) -> str:

@@ -36,7 +36,7 @@ class RowShaper:
         if named is None:
             return self._counted(_sequence(row))
         if self.columns is None:
-            self.columns = tuple(str(name) for name in named)
+            self.columns = tuple(named)
         if len(named) > len(self.columns) or not named.keys() <= set(self.columns):
             raise JobError(
                 f"the row's fields {_names(named)} do not fit the columns {_names(self.columns)}",
@@ -59,13 +59,28 @@ class RowShaper:
 
 def _named_fields(row: object) -> Mapping[str, Any] | None:
     if isinstance(row, Mapping):
-        return row
+        return row if all(type(name) is str for name in row) else _by_text(row)
     if hasattr(row, "_asdict"):
         fields: Mapping[str, Any] = row._asdict()
         return fields
     if dataclasses.is_dataclass(row) and not isinstance(row, type):
         return {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
     return None
+
+
+def _by_text(row: Mapping[Any, Any]) -> Mapping[str, Any]:
+    named = {str(name): value for name, value in row.items()}
+    if len(named) < len(row):
+        raise JobError(f"two fields of the row have the same name: {_names(list(map(str, row)))}")
+    return named
+
+
+def unwritable(error: Exception) -> JobError:
+    """Return what the user should see of an exception that one of the job's values caused while it was written."""
+    return JobError(
+        f"a row cannot be written: {type(error).__name__}: {error!s:.500}",
+        hint="yield text, numbers, None, booleans, dates, times, bytes, or lists and dicts of them",
+    )
 
 
 def _sequence(row: object) -> Values:

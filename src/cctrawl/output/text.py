@@ -14,7 +14,7 @@ from typing import IO, Any
 from cctrawl.errors import JobError
 
 # A lone surrogate cannot be UTF-8. As a backslash escape it stays readable, and is what JSON itself would write.
-_ON_SURROGATE = "backslashreplace"
+ON_SURROGATE = "backslashreplace"
 _BUFFER_BYTES = 1 << 18
 
 
@@ -39,7 +39,7 @@ class TextPart:
         Raises:
             JobError: a value that the format cannot hold.
         """
-        self._file.write(self._lines(values).encode("utf-8", _ON_SURROGATE))
+        self._file.write(self._lines(values).encode("utf-8", ON_SURROGATE))
 
     def finish(self) -> IO[bytes]:
         """Flush everything and return the open file, so that the caller can make it durable."""
@@ -106,14 +106,21 @@ def text_value(value: object) -> object:
 
 def _json_value(value: object) -> object:
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value).decode("utf-8", _ON_SURROGATE)
+        return bytes(value).decode("utf-8", ON_SURROGATE)
     if isinstance(value, datetime):
         return format_time(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, (set, frozenset)):
-        return sorted(value)
+        return _ordered(value)
     raise JobError(f"a value of type {type(value).__name__} cannot be written: {value!r:.80}")
+
+
+def _ordered(values: set[Any] | frozenset[Any]) -> list[Any]:
+    try:
+        return sorted(values)
+    except TypeError:  # of types that do not compare
+        return sorted(values, key=repr)
 
 
 def format_time(moment: datetime) -> str:
