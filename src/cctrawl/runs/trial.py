@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import redirect_stdout
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cctrawl.errors import CctrawlError
 from cctrawl.output import RowShaper
 from cctrawl.runs.jobs import load_job, take_tallies
-from cctrawl.runs.task import job_error
+from cctrawl.runs.task import called, job_error
 from cctrawl.settings import Settings
 from cctrawl.transport import Transport, locate
 from cctrawl.warc import read_records
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from cctrawl.warc import Damage
+
+
+_END = object()
 
 
 class Trial:
@@ -63,20 +68,35 @@ class Trial:
         return self._shaper.columns or ()
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows, lazily.
+        """Yield the rows, lazily. What the job prints goes to stderr: stdout is for rows.
 
         Raises:
-            JobError: the job raised, or yielded something that is no row.
+            JobError: the job raised, returned nothing, or yielded something that is no row.
             FormatError: damage, unless it is skipped.
         """
         try:
-            for row in self._job(iter(self._reader)) or ():
+            for row in self._yielded():
                 self._rows += 1
                 yield self._shaper.shape(row)
         except CctrawlError:
             raise
         except Exception as error:
             raise job_error(self._job, error) from error
+
+    def _yielded(self) -> Iterator[object]:
+        with redirect_stdout(sys.stderr):
+            rows = iter(called(self._job, iter(self._reader)))
+        try:
+            while True:
+                with redirect_stdout(sys.stderr):
+                    row = next(rows, _END)
+                if row is _END:
+                    return
+                yield row
+        finally:
+            if isinstance(rows, Generator):  # it may print when it is left early, too
+                with redirect_stdout(sys.stderr):
+                    rows.close()
 
     def summary(self) -> str:
         """Return what was read so far, what the job counted and what was damaged, as lines."""

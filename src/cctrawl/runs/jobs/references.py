@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.machinery import PathFinder
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from cctrawl.errors import InvalidInputError, JobError
 from cctrawl.runs.jobs.job import Job
 
 _SHIPPED = ("servers", "themes")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def reference_to(job: str | Callable[..., Any]) -> JobReference:
 
     Raises:
         InvalidInputError: there is no such shipped job, file or function.
+        JobError: a package that holds the job raised while it was imported.
     """
     if not isinstance(job, str):
         return _of_function(Job.of(job))
@@ -129,19 +134,59 @@ def _pickled(job: Job) -> bytes:
 
 
 def _hash_of_code(function: Callable[..., Any]) -> str:
-    try:
-        text = inspect.getsource(function)
-    except (OSError, TypeError):  # typed into an interpreter, or no Python function
-        code = getattr(function, "__code__", None)
-        text = repr((code.co_code, code.co_consts, code.co_names)) if code else repr(type(function))
+    text = _told(function, ())
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _hash_of_module(name: str) -> str:
+def _told(value: Any, within: tuple[int, ...]) -> str:  # noqa: ANN401 - whatever a function can hold
+    """Return what a value is, in words that are the same in every process: functions by code and what they hold."""
+    if id(value) in within:  # a function that calls itself holds itself
+        return "itself"
+    within = (*within, id(value))
+    if isinstance(value, functools.partial):
+        return _told((value.func, value.args, value.keywords), within)
+    if isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or () if not _is_empty(cell)]
+        return _source(value) + _told((cells, value.__defaults__, value.__kwdefaults__), within)
+    if isinstance(value, dict):
+        value = list(value.items())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = [_told(item, within) for item in value]
+        return str(sorted(items) if isinstance(value, (set, frozenset)) else items)
+    return _ADDRESS.sub("", repr(value)) if within[1:] else _source(value)
+
+
+def _is_empty(cell: Any) -> bool:  # noqa: ANN401 - types.CellType, as typed differently by version
     try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        spec = None
+        _ = cell.cell_contents
+    except ValueError:
+        return True
+    return False
+
+
+def _source(function: Callable[..., Any]) -> str:
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):  # typed into an interpreter, or no Python function
+        code = getattr(function, "__code__", None)
+        return repr(_code(code)) if code else repr(type(function))
+
+
+def _code(code: CodeType) -> tuple[object, ...]:
+    inner = [_code(value) if isinstance(value, CodeType) else value for value in code.co_consts]
+    return code.co_code, inner, code.co_names
+
+
+def _hash_of_module(name: str) -> str:
+    spec = None
+    if all(part.isidentifier() for part in name.split(".")):
+        try:
+            with _importing(name):  # of the packages it is in
+                spec = importlib.util.find_spec(name)
+        except JobError as error:
+            missing = error.__cause__
+            if not isinstance(missing, ModuleNotFoundError) or not f"{name}.".startswith(f"{missing.name}."):
+                raise
     if spec is None:
         raise InvalidInputError(
             f"no such module: {name}", hint="is it installed, or on PYTHONPATH? A file: my_job.py:function"
@@ -151,39 +196,53 @@ def _hash_of_module(name: str) -> str:
 
 
 def _module_by_name(name: str) -> ModuleType:
-    try:
+    with _importing(name):
         return importlib.import_module(name)
-    except Exception as error:
-        raise _import_failed(name, error) from error
 
 
 def _module_of_file(file: Path) -> ModuleType:
-    """Import a file under its own name, with its folder importable, so that it finds the modules beside it."""
+    """Import a file, with its folder importable, so that it finds the modules beside it."""
     folder = str(file.parent)
     if folder not in sys.path:
-        sys.path.insert(0, folder)
-    name = file.stem
+        sys.path.append(folder)  # last: an email.py or random.py beside the job is not for the rest of us
+    name = _name_for(file)
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == str(file):
         return known
-    spec = importlib.util.spec_from_file_location(name if known is None else f"cctrawl_job_{name}", file)
+    spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise InvalidInputError(f"no Python file: {file}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[spec.name]
-        raise _import_failed(str(file), error) from error
+        with _importing(str(file)):
+            spec.loader.exec_module(module)
+    except JobError:
+        sys.modules.pop(spec.name, None)
+        raise
     return module
 
 
-def _import_failed(name: str, error: Exception) -> JobError:
-    import traceback  # noqa: PLC0415 - only when something is wrong
+def _name_for(file: Path) -> str:
+    """Return the file's own name as a module, unless `import` means another module by it."""
+    name = file.stem
+    known = sys.modules.get(name)
+    origin = getattr(known or PathFinder.find_spec(name), "__file__" if known else "origin", None)
+    return name if origin == str(file) and name not in sys.stdlib_module_names else f"cctrawl_job_{name}"
 
-    text = f"{type(error).__name__}: {error}"
-    return JobError(f"{name} cannot be imported: {text}", details="".join(traceback.format_exception(error)))
+
+@contextmanager
+def _importing(name: str) -> Iterator[None]:
+    """Keep stdout for rows while a user's module is imported; whatever it raises is a JobError."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except (Exception, SystemExit) as error:
+        import traceback  # noqa: PLC0415 - only when something is wrong
+
+        text = f"{type(error).__name__}: {error}"
+        details = "".join(traceback.format_exception(error))
+        raise JobError(f"{name} cannot be imported: {text}", details=details) from error
 
 
 def _attribute(module: ModuleType, attribute: str, name: str) -> Any:  # noqa: ANN401 - Job.of judges it

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
+
+from cctrawl.errors import JobError
 
 _counts: Counter[str] = Counter()
 
@@ -15,8 +18,16 @@ def tally(name: str, number: int = 1) -> None:
     Args:
         name: what is counted, in words.
         number: how many.
+
+    Raises:
+        JobError: the name is no text, or the number not whole.
     """
-    _counts[name] += number
+    if not isinstance(name, str):
+        raise JobError(f"tally: the name must be text, not {name!r:.80}")
+    try:
+        _counts[name] += operator.index(number)
+    except TypeError:
+        raise JobError(f"tally: the number must be whole, not {number!r:.80}") from None
 
 
 def take_tallies() -> dict[str, int]:
