@@ -280,3 +280,94 @@ def test_settings_come_from_the_environment(fake: FakeCrawls, monkeypatch: pytes
     monkeypatch.setenv("CCTRAWL_BASE_URL", str(fake.root))
     assert len(call("crawls")[0].splitlines()) == len(fake.crawls)
     assert os.environ["CCTRAWL_DATA_DIR"]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["try", "themes", "x", "-f", "paths"], "'paths' is not one of"),
+        (["try", "themes", "x", "-n", "0"], "-n"),
+        (["run", "themes", "-o", "x.csv", "--files", "a", "-"], "- alone"),
+        (["run", "themes", "-o", "x.csv", "--files", ""], "names of files"),
+        (["run", "themes", "-o", "x.csv", "-c", "latest", "--timeout", "soon"], "--timeout"),
+    ],
+)
+def test_what_cannot_be_is_a_usage_error(words: list[str], text: str) -> None:
+    """Formats, numbers and lists that cannot be are refused before anything is read."""
+    assert text in call(*words, code=2)[1]
+
+
+@pytest.mark.parametrize("command", ["crawls", "demo", "files", "jobs", "run", "try"])
+def test_every_command_can_be_quiet_or_say_more(command: str) -> None:
+    """-q and -v are known everywhere."""
+    out, _ = call(command, "--help")
+    assert "-q, --quiet" in out
+    assert "-v, --verbose" in out
+
+
+def test_verbose_shows_the_cause(tmp_path: Path) -> None:
+    """-v shows what lies behind an error, also among other short options."""
+    words = ["crawls", "-qv", "--base-url", "http://127.0.0.1:1/", "--tries", "1", "--data-dir", tmp_path]
+    assert "cause: " in call(*words, code=5)[1]
+
+
+def test_options_come_from_the_environment(
+    fake: FakeCrawls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CCTRAWL_<FLAG> stands for the flag; a flag wins, and a bad value is a usage error that names the variable."""
+    monkeypatch.setenv("CCTRAWL_BASE_URL", str(fake.root))
+    monkeypatch.setenv("CCTRAWL_FORMAT", "csv")
+    monkeypatch.setenv("CCTRAWL_CRAWL", CRAWL)
+    assert call("files", "warc")[0].splitlines() == ["path", *fake.files(CRAWL)]
+    assert names(call("files", "warc", "-f", "jsonl")[0]) == fake.files(CRAWL)
+    path = fake.root / fake.files(CRAWL)[0]
+    out, _ = call("run", "themes", "--files", path, "-o", "-")
+    assert [tuple(row) for row in csv.reader(io.StringIO(out))][1:] == fake.expected_themes(fake.files(CRAWL)[:1])
+    for name, value in (("WORKERS", "many"), ("TIMEOUT", "soon"), ("MAX_MEMORY", "much"), ("MAX_FAILURES", "few")):
+        with monkeypatch.context() as also:
+            also.setenv(f"CCTRAWL_{name}", value)
+            _, err = call("run", "themes", "-o", tmp_path / "x.csv", code=2)
+            assert f"CCTRAWL_{name}" in err
+
+
+@pytest.mark.parametrize("flag", ["OUTPUT", "FILES", "RESTART", "RETRY_FAILED"])
+def test_what_destroys_does_not_come_from_the_environment(flag: str) -> None:
+    """No variable names outputs, inputs, or drops what was done."""
+    assert f"CCTRAWL_{flag}" not in call("run", "--help")[0]
+
+
+def shell(line: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell line in which `cctrawl` is the command."""
+    line = f'cctrawl() {{ {sys.executable} -m cctrawl "$@"; }}; {line}'
+    environment = {**os.environ, **variables}
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, env=environment)
+
+
+def test_a_broken_pipe_has_its_exit_code(fake: FakeCrawls) -> None:
+    """Whoever reads may stop: exit code 141, as of any program that SIGPIPE ends."""
+    done = shell(f"cctrawl files warc -c all --base-url {fake.root} | true; exit ${{PIPESTATUS[0]}}")
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 1), ("2>&-", 0), (">/dev/full", 1), ("<&-", 0)])
+def test_closed_streams_give_no_traceback(closed: str, code: int) -> None:
+    """A stream that is closed or full is at most an error in a line."""
+    done = shell(f"cctrawl jobs {closed}")
+    assert done.returncode == code
+    assert done.stderr.count("\n") == code
+    assert "Traceback" not in done.stderr
+
+
+def test_any_encoding_can_be_written(tmp_path: Path) -> None:
+    """A terminal that knows ASCII only gets escapes, not a traceback."""
+    (tmp_path / "x.py").write_text("def job(records):\n    yield {'name': 'é'}\n", encoding="utf-8")
+    (tmp_path / "x.warc").write_bytes(b"WARC/1.0\r\nWARC-Type: warcinfo\r\nContent-Length: 0\r\n\r\n\r\n\r\n")
+    done = shell(f"cctrawl try {tmp_path}/x.py:job {tmp_path}/x.warc -f csv", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, "name\n\\xe9\n")
+
+
+def test_a_run_to_stdout_gives_no_advice_it_cannot_keep(fake: FakeCrawls) -> None:
+    """Nothing of a run to stdout is kept, so no command goes on with it."""
+    path = fake.root / fake.files(CRAWL)[0]
+    _, err = call("run", "themes", "--tries", "1", "--files", path, "/no/such.warc.gz", "-o", "-", code=4)
+    assert "--retry-failed" not in err

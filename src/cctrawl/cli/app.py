@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from cctrawl import __version__
+from cctrawl.cli.options import SETTING_NAMES
 from cctrawl.errors import CctrawlError, JobError
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ _COMMANDS = {
     "run": ("cctrawl.cli.running", "Run a job over the files of a crawl and write its rows."),
     "try": ("cctrawl.cli.running", "Run a job over one file and show the first rows."),
 }
+# Each option can be set by CCTRAWL_<FLAG>, but for what is asked for anew with each command, or destroys.
+_NOT_FROM_ENVIRONMENT = {"--output", "--files", "--restart", "--retry-failed", "--keep"}
 _EXIT_INTERRUPTED = 130
 _EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 
@@ -42,8 +46,18 @@ found, 4 incomplete and resumable, 5 network, 130 interrupted.
 """
 
 
+class _ReaderGoneError(Exception):
+    """Whoever read us has enough. Click would end with 1 if it saw the broken pipe itself."""
+
+
 class _Commands(click.Group):
     """A group whose commands live in modules that are loaded when they are called."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted(_COMMANDS)
@@ -54,11 +68,23 @@ class _Commands(click.Group):
         module = importlib.import_module(_COMMANDS[cmd_name][0])
         found = getattr(module, f"{cmd_name}_command")
         assert isinstance(found, click.Command)  # noqa: S101 - the table above is ours
+        _add_variables(found)
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in sorted(_COMMANDS.items())])
+
+
+def _add_variables(command: click.Command) -> None:
+    for option in command.params:
+        # A setting has its variable already: `Settings` reads it, for Python too.
+        if not isinstance(option, click.Option) or option.name in SETTING_NAMES:
+            continue
+        flags = [flag for flag in option.opts if flag.startswith("--")]
+        if flags and not _NOT_FROM_ENVIRONMENT & set(flags):
+            option.envvar = "CCTRAWL_" + flags[0].removeprefix("--").replace("-", "_").upper()
+            option.show_envvar = True
 
 
 @click.group(
@@ -79,19 +105,41 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: the words behind ``cctrawl``; ``None`` for those of the process.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    _open_streams()
     sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
+def _open_streams() -> None:
+    """Make the standard streams take any text, and open those that the shell closed (`>&-`).
+
+    Their numbers would else go to the next files that are opened. Writing to a closed stdout stays an error.
+    """
+    for name, flags in (("stdin", os.O_RDONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode, encoding="utf-8"))
+        stream = getattr(sys, name)
+        if name != "stdin" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _silence_stdout() -> None:
+    """Let nothing be written any more, not even by the interpreter at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _run(arguments: list[str]) -> int:
+    told: dict[str, bool] = {}  # what --verbose told
     try:
-        code = program.main(arguments, prog_name="cctrawl", standalone_mode=False)
+        code = program.main(arguments, prog_name="cctrawl", standalone_mode=False, obj=told)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read us has enough. Nothing may be written any more, not even by the interpreter at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (_ReaderGoneError, BrokenPipeError):
+        _silence_stdout()
         return _EXIT_BROKEN_PIPE
     except (CctrawlError, OSError) as error:
-        return _explain(error, verbose=bool({"-v", "--verbose"} & set(arguments)))
+        if not isinstance(error, CctrawlError):
+            _silence_stdout()  # it may be stdout that refused
+        return _explain(error, verbose=told.get("verbose", False))
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cctrawl.cli.options import quiet_option
+from cctrawl.cli.options import quiet_option, verbose_option
 
 _CRAWL = "CC-MAIN-2024-22"
 
@@ -18,6 +18,7 @@ _CRAWL = "CC-MAIN-2024-22"
 @click.option("-o", "--output", metavar="FILE", help="Keep the rows: themes.csv. [thrown away]")
 @click.option("--keep", metavar="FOLDER", help="Keep the fake Common Crawl, to play with.")
 @quiet_option
+@verbose_option
 def demo_command(*, output: str | None, keep: str | None, quiet: bool) -> None:
     """Run the main job on a small fake Common Crawl made on the spot; needs no network.
 

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import click
 
-from cctrawl.cli.options import Function, network_options
+from cctrawl.cli.options import Function, network_options, verbose_option
 from cctrawl.settings import Settings
 
 _FORMATS = ("table", "jsonl", "csv", "parquet")
 _output_option = click.option("-o", "--output", default="-", metavar="FILE", help="Write to a file. [stdout]")
+# Listings say nothing but errors anyway; scripts may pass the same options to every command.
+_quiet_option = click.option("-q", "--quiet", is_flag=True, expose_value=False, help="Say nothing but errors.")
 
 
 def _format_option(*more: str) -> Callable[[Function], Function]:
@@ -33,6 +35,8 @@ def _format(given: str | None, output: str) -> str | None:
 @click.command("crawls")
 @_format_option()
 @_output_option
+@_quiet_option
+@verbose_option
 @network_options
 def crawls_command(settings: Settings, format: str | None, output: str) -> None:  # noqa: A002 - the option's name
     """List the crawls there are, newest first.
@@ -58,6 +62,8 @@ def crawls_command(settings: Settings, format: str | None, output: str) -> None:
 @click.option("--urls", is_flag=True, help="Whole URLs instead of paths.")
 @_format_option("paths")
 @_output_option
+@_quiet_option
+@verbose_option
 @network_options
 def files_command(
     *,
@@ -91,6 +97,8 @@ def files_command(
 @click.command("jobs")
 @_format_option()
 @_output_option
+@_quiet_option
+@verbose_option
 def jobs_command(format: str | None, output: str) -> None:  # noqa: A002 - the option's name
     """List the jobs that come with cctrawl; your own is `my_job.py:function`."""
     from cctrawl.output import Column, write_listing  # noqa: PLC0415 - not needed for --help

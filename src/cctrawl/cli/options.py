@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cctrawl.errors import InvalidInputError
 from cctrawl.settings import Settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -27,7 +28,7 @@ _NETWORK = (
     click.option("--patience", metavar="TIME", help="Time waited on blocks in total before giving up. [30m]"),
     click.option("--refresh", is_flag=True, default=None, help="Ask for lists anew although they are cached."),
 )
-_NETWORK_NAMES = tuple(field.name for field in fields(Settings))
+SETTING_NAMES = tuple(field.name for field in fields(Settings))
 
 
 def network_options(function: Function) -> Function:
@@ -35,7 +36,7 @@ def network_options(function: Function) -> Function:
 
     @functools.wraps(function)
     def wrapped(**options: Any) -> Any:  # noqa: ANN401 - click hands over whatever its options hold
-        given = {name: options.pop(name) for name in _NETWORK_NAMES}
+        given = {name: options.pop(name) for name in SETTING_NAMES}
         return function(settings=Settings.resolve(**given), **options)
 
     for option in reversed(_NETWORK):
@@ -44,7 +45,38 @@ def network_options(function: Function) -> Function:
 
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr; warnings and errors stay.")
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more: also what lies behind an error.")
+
+
+def _tell_verbose(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+    if isinstance(context.obj, dict):  # `cli.app` gave it
+        context.obj["verbose"] = value
+
+
+verbose_option = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_verbose,
+    help="Say more: also what lies behind an error.",
+)
+
+
+class Quantity(click.ParamType[str]):
+    """A time or a size, checked here so that the error names the option, or its variable, and handed on as text."""
+
+    def __init__(self, name: str, parse: Callable[[str], float]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
+        """Return the text as it was given."""
+        try:
+            self._parse(str(value))
+        except InvalidInputError as error:
+            self.fail(f"{error}; {error.hint}", param, ctx)
+        return str(value)
 
 
 class Share(click.ParamType[float]):

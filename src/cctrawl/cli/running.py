@@ -8,9 +8,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from cctrawl.cli.options import ManyValues, Share, network_options, quiet_option, verbose_option
-from cctrawl.settings import Settings
+from cctrawl.cli.options import ManyValues, Quantity, Share, network_options, quiet_option, verbose_option
+from cctrawl.settings import Settings, parse_duration, parse_size
 
 if TYPE_CHECKING:
     from cctrawl.runs import RunReport
@@ -31,9 +32,19 @@ if TYPE_CHECKING:
 @click.option("-f", "--format", metavar="FORMAT", help="csv, jsonl or parquet. [by the ending; folder: parquet]")
 @click.option("--workers", type=int, metavar="N", help="Worker processes. [one per core]")
 @click.option(
-    "--timeout", default="30m", metavar="TIME", help="End a worker without a further record for so long. [30m]"
+    "--timeout",
+    type=Quantity("time", parse_duration),
+    default="30m",
+    metavar="TIME",
+    help="End a worker without a further record for so long. [30m]",
 )
-@click.option("--max-memory", default="0", metavar="SIZE", help="End a worker that holds more; 0: no limit. [0]")
+@click.option(
+    "--max-memory",
+    type=Quantity("size", parse_size),
+    default="0",
+    metavar="SIZE",
+    help="End a worker that holds more; 0: no limit. [0]",
+)
 @click.option(
     "--on-damage", default="skip", metavar="skip|raise", help="Skip damaged records, or fail their file. [skip]"
 )
@@ -51,7 +62,7 @@ if TYPE_CHECKING:
 @verbose_option
 @network_options
 @click.pass_context
-def run_command(context: click.Context, /, files: tuple[str, ...], verbose: bool, **options: Any) -> None:  # noqa: ANN401, ARG001, FBT001 - click calls it by name; `cli.app` reads --verbose
+def run_command(context: click.Context, /, files: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - the options are those of `run`
     """Run JOB over the files of a crawl and write its rows.
 
     JOB is a shipped job (see `cctrawl jobs`), `my_job.py:function` or `package.module:function`. The function takes
@@ -66,6 +77,10 @@ def run_command(context: click.Context, /, files: tuple[str, ...], verbose: bool
     from cctrawl.runs import run  # noqa: PLC0415 - not needed for --help
     from cctrawl.runs.inputs import read_list  # noqa: PLC0415 - not needed for --help
 
+    if "" in files or ("-" in files and len(files) > 1):
+        raise click.BadParameter("give names of files, or - alone to read a list", param_hint="--files")
+    if files and context.get_parameter_source("crawl") is ParameterSource.ENVIRONMENT:
+        options["crawl"] = None  # what the command says wins
     if files == ("-",):
         options["files"] = read_list(sys.stdin)
     elif files:
@@ -77,18 +92,25 @@ def run_command(context: click.Context, /, files: tuple[str, ...], verbose: bool
 
 def _tell(report: RunReport) -> None:
     click.echo(report.summary(), err=True)
+    if report.output == "-":  # nothing is kept, so nothing can go on
+        return
     if report.state == "incomplete":
         click.echo("hint: the same command with --retry-failed tries the failed files again", err=True)
-    elif report.state == "interrupted" and report.output != "-":
+    elif report.state == "interrupted":
         click.echo("hint: everything done so far is kept: the same command goes on", err=True)
 
 
 @click.command("try")
 @click.argument("job")
 @click.argument("file")
-@click.option("-n", "rows", type=int, default=20, show_default=True, metavar="N", help="So many rows.")
-@click.option("-f", "--format", metavar="FORMAT", help="table, csv or jsonl. [table on a terminal, else jsonl]")
+@click.option(
+    "-n", "rows", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="So many rows."
+)
+@click.option(
+    "-f", "--format", type=click.Choice(["table", "csv", "jsonl"]), help="[table on a terminal, else jsonl]"
+)
 @click.option("--on-damage", default="skip", metavar="skip|raise", help="Skip damaged records, or stop. [skip]")
+@quiet_option
 @verbose_option
 @network_options
 def try_command(
@@ -99,7 +121,7 @@ def try_command(
     rows: int,
     format: str | None,  # noqa: A002 - the option's name
     on_damage: str,
-    verbose: bool,  # noqa: ARG001 - click calls it by name; `cli.app` reads it
+    quiet: bool,
 ) -> None:
     """Run JOB over one FILE (a path, a URL or a listed path) and show the first rows. Nothing is kept.
 
@@ -116,7 +138,8 @@ def try_command(
         if first is not None:
             columns = [Column(name) for name in trial.columns]
             write_listing(_with_first(first, shown), columns, format=format)
-        click.echo(trial.summary(), err=True)
+        if not quiet:
+            click.echo(trial.summary(), err=True)
 
 
 def _with_first(first: tuple[Any, ...], rest: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
