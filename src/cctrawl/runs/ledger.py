@@ -131,7 +131,7 @@ class RunFolder:
             if file.name not in kept:
                 file.unlink()
 
-    def write_lists(self, **lists: Sequence[DataclassInstance]) -> dict[str, str]:
+    def write_lists(self, **lists: Sequence[DataclassInstance]) -> dict[str, Path]:
         """Write lists for users as JSON lines, ``NAME.jsonl``; an empty list has no file.
 
         Returns:
@@ -145,7 +145,7 @@ class RunFolder:
                 if items:
                     lines = (json.dumps(asdict(item), ensure_ascii=False) + "\n" for item in items)
                     path.write_text("".join(lines), encoding="utf-8")
-                    written[name] = str(path)
+                    written[name] = path
         return written
 
     def _locked(self) -> IO[bytes]:

@@ -286,7 +286,11 @@ class Session:
         totals = ledger.totals()
         failures = [FailedInput(row.location, row.tries, row.error or "") for row in ledger.inputs(FAILED)]
         damages = [DamagedPlace(*damage) for damage in ledger.damages()]
-        lists = {} if self._output == "-" else folder.write_lists(failures=failures, damages=damages)
+        lists = {}
+        if self._output != "-":
+            shown = folder_of(Path(self._output), is_folder=self._is_folder)
+            written = folder.write_lists(failures=failures, damages=damages)
+            lists = {name: str(shown / path.name) for name, path in written.items()}
         return RunReport(
             job=self._reference.name,
             output=self._output,
