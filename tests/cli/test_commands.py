@@ -292,9 +292,9 @@ def test_settings_come_from_the_environment(fake: FakeCrawls, monkeypatch: pytes
         (["run", "themes", "-o", "x.csv", "-c", "latest", "--timeout", "soon"], "--timeout"),
     ],
 )
-def test_what_cannot_be_is_a_usage_error(words: list[str], text: str) -> None:
+def test_what_cannot_be_is_a_usage_error(tmp_path: Path, words: list[str], text: str) -> None:
     """Formats, numbers and lists that cannot be are refused before anything is read."""
-    assert text in call(*words, code=2)[1]
+    assert text in call(*words, code=2, cwd=tmp_path)[1]
 
 
 @pytest.mark.parametrize("command", ["crawls", "demo", "files", "jobs", "run", "try"])

@@ -61,8 +61,9 @@ def test_parquet_needs_a_file(tmp_path: Path) -> None:
     assert pq.read_table(file).to_pylist()[0] == {"crawl": "CC-MAIN-2024-22", "files": 3}
 
 
-def test_parquet_on_stdout_is_refused() -> None:
+def test_parquet_on_stdout_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A listing is not written to a file named -."""
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidInputError, match="cannot be streamed to stdout") as caught:
         write_listing(ROWS, COLUMNS, format="parquet")
     assert caught.value.hint
