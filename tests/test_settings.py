@@ -67,6 +67,9 @@ def test_settings_cross_processes(tmp_path: Path) -> None:
         ({"tries": 0}, "at least 1"),
         ({"speed": 1}, "no such setting"),
         ({"rate": -1}, "at least"),
+        ({"rate": "nan"}, "at least"),
+        ({"rate": "inf"}, "at least"),
+        ({"request_timeout": 0}, "--request-timeout"),
     ],
 )
 def test_values_that_cannot_be_are_refused(given: dict[str, object], words: str) -> None:

@@ -120,6 +120,8 @@ def _converted(name: str, value: object) -> object:
         return normalize_base_url(text)
     if name == "data_dir":
         return local_path(text)
+    if name == "request_timeout" and not parse_duration(text):
+        raise InvalidInputError("--request-timeout 0 gives no connection a chance", hint="for example 60s")
     if name in ("request_timeout", "block_pause", "patience"):
         return parse_duration(text)
     if name == "refresh":
@@ -135,7 +137,7 @@ def _number(name: str, text: str) -> float | int:
         number: float | int = float(text) if name == "rate" else int(text)
     except ValueError:
         raise InvalidInputError(f"--{name} must be a number, not {text!r}") from None
-    if number < least:
+    if not least <= number < float("inf"):  # nan is neither
         raise InvalidInputError(f"--{name} must be at least {least}, not {text}")
     return number
 
