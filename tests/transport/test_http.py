@@ -124,7 +124,7 @@ def test_closing_wakes_those_who_wait(bench: Bench) -> None:
 
 def test_many_threads_share_one_transport(bench: Bench) -> None:
     """Threads may ask at once, each gets what it asked for."""
-    transport = bench.transport()
+    transport = bench.transport(tries=20)
     bench.faults(SlowAnswer(wait_s=0.01, chance=0.2), Reset(chance=0.1))
     wrong: list[int] = []
 
