@@ -7,14 +7,12 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from cctrawl.errors import InvalidInputError, NotFoundError
 from cctrawl.listings import files
 from cctrawl.runs.jobs.job import KINDS
-from cctrawl.settings import Settings
-
-_LISTED = ("crawl-data/", "cc-index/", "contrib/", "projects/")
+from cctrawl.settings import Settings, local_path
+from cctrawl.transport import is_listed, is_url
 
 
 @dataclass(frozen=True)
@@ -125,9 +123,9 @@ def _is_text(path: str) -> bool:
 
 def absolute(path: str) -> str:
     """Return URLs and listed paths as they are, and other paths absolute, so that any folder can resume the run."""
-    if "://" in path or (path.startswith(_LISTED) and not Path(path).exists()):
+    if is_url(path) or is_listed(path):
         return path
-    return str(Path(path).expanduser().absolute())
+    return str(local_path(path).absolute())
 
 
 def read_list(lines: Iterable[str]) -> Sequence[str]:

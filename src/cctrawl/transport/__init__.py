@@ -11,7 +11,7 @@ from __future__ import annotations
 from cctrawl.transport.backend import Stream, Tail
 from cctrawl.transport.counters import Counters, CountersSnapshot
 from cctrawl.transport.events import TransportEvent
-from cctrawl.transport.location import locate
+from cctrawl.transport.location import is_listed, is_url, locate
 from cctrawl.transport.pacing import Policy
 from cctrawl.transport.transport import Transport
 
@@ -23,5 +23,7 @@ __all__ = [
     "Tail",
     "Transport",
     "TransportEvent",
+    "is_listed",
+    "is_url",
     "locate",
 ]

@@ -32,9 +32,14 @@ def locate(source: str | os.PathLike[str], base_url: str) -> str:
     if isinstance(source, str) and "://" in text:
         return _checked(text)
     local = local_path(text)
-    if text.startswith(_LISTED) and not os.path.exists(local):  # noqa: PTH110 - Path.exists raises for odd text
+    if is_listed(text):
         return base_url + (quote(text, safe="/=:@!$&'()*+,;~", errors="replace") if is_url(base_url) else text)
     return str(local.absolute())
+
+
+def is_listed(path: str) -> bool:
+    """Tell a path as Common Crawl's listings have it from a local one; a file that is there is local."""
+    return path.startswith(_LISTED) and not os.path.exists(path)  # noqa: PTH110 - Path.exists raises for odd text
 
 
 def is_url(location: str) -> bool:
