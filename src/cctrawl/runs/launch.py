@@ -1,0 +1,144 @@
+"""`cctrawl.run`: arguments in, a session run to its end, its report out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cctrawl.errors import InvalidInputError
+from cctrawl.progress import open_progress
+from cctrawl.runs.inputs import named_files, select
+from cctrawl.runs.jobs import load_job
+from cctrawl.runs.report import RunReport
+from cctrawl.runs.session import RunOptions, Session
+from cctrawl.runs.task import IMPORTING
+from cctrawl.settings import Settings, parse_duration, parse_size
+
+
+def run(
+    job: str | Callable[..., Any],
+    *,
+    output: str | os.PathLike[str],
+    crawl: str | None = None,
+    kind: str | None = None,
+    limit: int | None = None,
+    sample: float | None = None,
+    files: Iterable[str | os.PathLike[str]] | None = None,
+    format: str | None = None,  # noqa: A002 - the option's name everywhere
+    on_damage: str = "skip",
+    workers: int | None = None,
+    timeout: float | str = "30m",
+    max_memory: int | str = 0,
+    max_failures: float = 0.05,
+    retry_failed: bool = False,
+    restart: bool = False,
+    report: str | os.PathLike[str] | None = None,
+    on_report: Callable[[RunReport], None] | None = None,
+    quiet: bool = False,
+    settings: Settings | None = None,
+) -> RunReport:
+    """Run a job over every file of a crawl, or over files, and write its rows.
+
+    The rows of an input are contiguous, inputs stand in list order, and each input's rows appear all or not at
+    all, once: two runs give equal bytes, and so does a run that was killed and called again, any number of times.
+
+    Args:
+        job: a function, a `Job`, or a name: ``"themes"``, ``"my_job.py:count"``, ``"package.module:count"``.
+        output: a file, a folder (ends in ``/`` or exists; one part per input), or ``"-"`` for stdout.
+        crawl: which crawls, as ``-c`` takes them: ``"CC-MAIN-2024-22"``, ``"2020"``, ``"latest"``, ``"latest-3"``.
+        kind: the kind of file; else the job's own, ``"warc"`` for most.
+        limit: at most so many files.
+        sample: the share of the files to take, chosen by a hash of the path.
+        files: paths, URLs or listed paths, instead of a crawl.
+        format: ``"csv"``, ``"jsonl"`` or ``"parquet"``; else by the file's ending, Parquet for a folder.
+        on_damage: ``"skip"`` damaged records and report them, or ``"raise"``: the file counts as failed.
+        workers: worker processes; one per core unless given.
+        timeout: seconds, or a text like ``"30m"``, without a further record after which a worker is ended.
+        max_memory: bytes, or a text like ``"2GiB"``, above which a worker is ended; 0 for no limit.
+        max_failures: the share of the last 200 inputs (and at least 20) that may fail before the run stops.
+        retry_failed: try quarantined inputs again.
+        restart: drop what was done on this output and begin anew.
+        report: a file for the report as JSON.
+        on_report: called with the report when the run is over, also when it ends early.
+        quiet: no progress on stderr.
+        settings: how to ask for bytes; else the environment's.
+
+    Returns:
+        What the run did. Its ``state`` is ``done``, or ``incomplete`` if inputs are quarantined.
+
+    Raises:
+        InvalidInputError: an option that cannot be, or another run's output.
+        NotFoundError: no such crawl.
+        TransportError: the file lists cannot be had.
+        AbortedError: too much failed, the disk refuses, or patience is spent; calling again goes on.
+        EngineError: workers cannot start.
+    """
+    _refuse_recursion()
+    _see_report_place(report)
+    with _loading():
+        reference, loaded = load_job(job)
+    named = None if files is None else named_files(files)
+    selection = select(crawl=crawl, kind=kind or loaded.kind, limit=limit, sample=sample, named=named)
+    options = RunOptions(
+        workers=usable_cores() if workers is None else workers,
+        timeout_s=parse_duration(timeout),
+        max_memory_bytes=parse_size(max_memory),
+        max_failures=max_failures,
+        retry_failed=retry_failed,
+        restart=restart,
+    )
+    session = Session(
+        reference,
+        loaded,
+        selection,
+        output=os.fspath(output),
+        format=format,
+        on_damage=on_damage,
+        options=options,
+        settings=settings,
+    )
+    progress = open_progress(quiet=quiet)
+    try:
+        result = session.run(progress)
+    finally:
+        progress.close()
+    if on_report is not None:
+        on_report(result)
+    try:
+        if report is not None:
+            result.write(Path(report))
+    finally:
+        if session.failure is not None:
+            raise session.failure
+    return result
+
+
+@contextmanager
+def _loading() -> Iterator[None]:
+    os.environ[IMPORTING] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[IMPORTING]
+
+
+def _refuse_recursion() -> None:
+    """A job's file that calls `run` when it is imported would begin a run within a run, in each worker."""
+    if os.environ.get(IMPORTING):
+        raise InvalidInputError(
+            "run() was called while the job's file was imported",
+            hint='put the call under: if __name__ == "__main__":',
+        )
+
+
+def _see_report_place(report: str | os.PathLike[str] | None) -> None:
+    if report is not None and (not os.fspath(report) or not Path(report).absolute().parent.is_dir()):
+        raise InvalidInputError(f"no place for the report: {os.fspath(report)!r}", hint="give a file in a folder")
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
