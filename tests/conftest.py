@@ -11,6 +11,12 @@ import pytest
 from cctrawl.testing import FakeCrawls, FakeServer, build
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes many minutes, unless ``-m`` asks for it."""
+    if "exhaustive" not in config.option.markexpr:
+        items[:] = [item for item in items if item.get_closest_marker("exhaustive") is None]
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):

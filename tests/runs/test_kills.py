@@ -1,4 +1,7 @@
-"""Exactly once: `kill -9` of the command or a worker at random moments, dozens of times, ends in the same bytes."""
+"""Exactly once: `kill -9` of the command or a worker at random moments, any number of times, ends in the same bytes.
+
+CI kills dozens of times. Two hundred times, over all formats, one file and folder: ``pytest -m exhaustive``.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,15 @@ from cctrawl.testing import FakeCrawls, FakeServer, SlowBytes
 
 CRAWL = "CC-MAIN-2024-22"
 KILLS = 24
+EXHAUSTIVE_KILLS = 34  # for each of six outputs: 204
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds workers in /proc")
 
 
 def command(server: FakeServer, output: Path, data_dir: Path) -> list[str]:
     """Return the command line of the run."""
-    out = str(output) if output.suffix else f"{output}/"
-    options = ["-c", CRAWL, "-o", out, "--workers", "2", "--base-url", server.url, "--data-dir", str(data_dir)]
+    out = ["-o", str(output)] if output.suffix else ["-o", f"{output}/", "-f", output.name]
+    options = ["-c", CRAWL, *out, "--workers", "2", "--base-url", server.url, "--data-dir", str(data_dir)]
     return [sys.executable, "-m", "cctrawl", "run", "themes", *options]
 
 
@@ -65,17 +69,30 @@ def content(output: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["themes.csv", "themes.jsonl", "themes.parquet", "parts/"])
+@pytest.mark.parametrize("name", ["themes.csv", "themes.jsonl", "themes.parquet", "parquet/"])
 def test_any_number_of_kills_ends_in_the_same_bytes(fake: FakeCrawls, tmp_path: Path, name: str) -> None:
     """However often the command or a worker is killed, the rows are those of an undisturbed run, byte for byte."""
-    dice = random.Random(name)
+    assert_kills_do_not_show(fake, tmp_path, name, KILLS)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", ["themes.csv", "themes.jsonl", "themes.parquet", "csv/", "jsonl/", "parquet/"])
+def test_two_hundred_kills_end_in_the_same_bytes(fake: FakeCrawls, tmp_path: Path, name: str) -> None:
+    """The same over two hundred kills, for every format as one file and as a folder."""
+    assert_kills_do_not_show(fake, tmp_path, name, EXHAUSTIVE_KILLS)
+
+
+def assert_kills_do_not_show(fake: FakeCrawls, tmp_path: Path, name: str, kills: int) -> None:
+    """Run undisturbed, then killed again and again, and compare."""
+    dice = random.Random(f"{name} {kills}")
     with FakeServer(fake.root) as server:
         whole = tmp_path / "whole" / name
         whole.parent.mkdir()
         subprocess.run(command(server, whole, tmp_path), check=True, capture_output=True)
         server.set_faults([SlowBytes(path="*/warc/*", bytes_per_s=100_000)])
         rounds, survived = 0, True
-        for _ in range(KILLS):
+        for _ in range(kills):
             if survived:
                 rounds += 1
                 output = tmp_path / str(rounds) / name

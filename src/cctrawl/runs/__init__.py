@@ -1,9 +1,9 @@
 """A job over many inputs, exactly once.
 
-`jobs` says what a job is. `launch` is the public `run`: arguments in, report out. `session` is one command's part in
-a run: it opens the run's folder (`ledger`), resolves its `inputs`, and lets the `runner` deal them to an `engine`,
-whose `worker` processes each do one `task` at a time: stream in, records, rows, a durable part. `outputs` makes parts
-visible rows; `report` says what happened. Read in this order.
+`jobs` says what a job is. `launch` is the public `run`: arguments in, report out. `session` is one command's part
+in a run: it opens the run's folder (`ledger`), resolves its `inputs`, and lets the `runner` deal them to an `engine`,
+whose `worker` processes each do one `task` at a time: stream in, records, rows, a durable part. `outputs` makes
+parts visible rows; `report` says what happened. Read in this order.
 """
 
 from __future__ import annotations
