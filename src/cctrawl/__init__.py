@@ -12,12 +12,13 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from cctrawl.listings import crawls, files
-    from cctrawl.runs import Job, RunReport, job, responses, run, tally
+    from cctrawl.runs import Job, PastRun, RunReport, job, past_runs, responses, run, tally
     from cctrawl.warc import Damage, Record, RecordHead, read_records
 
 __all__ = [
     "Damage",
     "Job",
+    "PastRun",
     "Record",
     "RecordHead",
     "RunReport",
@@ -26,6 +27,7 @@ __all__ = [
     "errors",
     "files",
     "job",
+    "past_runs",
     "read_records",
     "responses",
     "run",
@@ -36,12 +38,14 @@ __all__ = [
 _HOMES = {
     "Damage": "cctrawl.warc",
     "Job": "cctrawl.runs",
+    "PastRun": "cctrawl.runs",
     "Record": "cctrawl.warc",
     "RecordHead": "cctrawl.warc",
     "RunReport": "cctrawl.runs",
     "crawls": "cctrawl.listings",
     "files": "cctrawl.listings",
     "job": "cctrawl.runs",
+    "past_runs": "cctrawl.runs",
     "read_records": "cctrawl.warc",
     "responses": "cctrawl.runs",
     "run": "cctrawl.runs",

@@ -42,7 +42,7 @@ def names(text: str) -> list[str]:
 def test_help_says_what_there_is_and_loads_little() -> None:
     """The help names every command, and imports neither pyarrow nor rich nor urllib3 nor dask."""
     out, _ = call("--help")
-    for command in ("crawls", "demo", "files", "jobs", "run", "try"):
+    for command in ("crawls", "demo", "files", "jobs", "run", "runs", "try"):
         assert f"  {command} " in out
     code = "import sys\nfrom cctrawl.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
     code += "print([name for name in ('pyarrow', 'rich', 'urllib3', 'dask', 'sqlite3') if name in sys.modules])"
@@ -50,7 +50,7 @@ def test_help_says_what_there_is_and_loads_little() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["crawls", "demo", "files", "jobs", "run", "try"])
+@pytest.mark.parametrize("command", ["crawls", "demo", "files", "jobs", "run", "runs", "try"])
 def test_every_command_explains_itself(command: str) -> None:
     """Each command has help of its own."""
     out, _ = call(command, "--help")
@@ -151,6 +151,20 @@ def test_try_shows_some_rows(fake: FakeCrawls) -> None:
     path = fake.files(CRAWL)[0]
     out, _ = call("try", "themes", path, "-n", "2", "-f", "csv", "--base-url", fake.root)
     assert list(csv.reader(io.StringIO(out)))[1:] == [list(row) for row in fake.expected_themes([path])[:2]]
+
+
+def test_runs_are_listed_with_their_commands(fake: FakeCrawls, tmp_path: Path) -> None:
+    """The runs there were come as JSON lines, or as a table with the commands that go on below it."""
+    broken = tmp_path / "broken.warc.gz"
+    broken.write_bytes(b"no WARC")
+    words = ["run", "themes", "--files", fake.root / fake.files(CRAWL)[0], broken, "-o", "x.csv", "--tries", "1"]
+    call(*words, "--data-dir", "state", code=4, cwd=tmp_path)
+    row = json.loads(call("runs", "--data-dir", "state", cwd=tmp_path)[0])
+    assert (row["output"], row["job"], row["state"]) == (str(tmp_path / "x.csv"), "themes", "incomplete")
+    assert (row["done"], row["inputs"], row["failed"]) == (1, 2, 1)
+    assert row["resume"].startswith(f"cd {tmp_path} && cctrawl run themes --files ")
+    table = call("runs", "--data-dir", "state", "-f", "table", cwd=tmp_path)[0]
+    assert f"to go on:\n  {row['resume']}\n" in table
 
 
 def test_jobs_are_listed() -> None:
@@ -297,7 +311,7 @@ def test_what_cannot_be_is_a_usage_error(tmp_path: Path, words: list[str], text:
     assert text in call(*words, code=2, cwd=tmp_path)[1]
 
 
-@pytest.mark.parametrize("command", ["crawls", "demo", "files", "jobs", "run", "try"])
+@pytest.mark.parametrize("command", ["crawls", "demo", "files", "jobs", "run", "runs", "try"])
 def test_every_command_can_be_quiet_or_say_more(command: str) -> None:
     """-q and -v are known everywhere."""
     out, _ = call(command, "--help")

@@ -1,4 +1,4 @@
-"""Exactly once: `kill -9` of the command or a worker at random moments, any number of times, ends in the same bytes.
+"""Exactly once: `kill -9` of the command or a worker at random moments, however often, ends in the same bytes.
 
 CI kills dozens of times. Two hundred times, over all formats, one file and folder: ``pytest -m exhaustive``.
 """

@@ -26,10 +26,11 @@ _COMMANDS = {
     "files": ("cctrawl.cli.listing", "List the files of one kind of a crawl."),
     "jobs": ("cctrawl.cli.listing", "List the jobs that come with cctrawl."),
     "run": ("cctrawl.cli.running", "Run a job over the files of a crawl and write its rows."),
+    "runs": ("cctrawl.cli.listing", "List the runs there were, and how to go on with each."),
     "try": ("cctrawl.cli.running", "Run a job over one file and show the first rows."),
 }
 # Each option can be set by CCTRAWL_<FLAG>, but for what is asked for anew with each command, or destroys.
-_NOT_FROM_ENVIRONMENT = {"--output", "--files", "--restart", "--retry-failed", "--keep"}
+_NOT_FROM_ENVIRONMENT = {"--output", "--files", "--restart", "--retry-failed", "--keep", "--forget-gone"}
 _EXIT_INTERRUPTED = 130
 _EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 
@@ -129,7 +130,7 @@ def _silence_stdout() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    told: dict[str, bool] = {}  # what --verbose told
+    told: dict[str, Any] = {"arguments": arguments}  # for the commands; they tell whether to be --verbose
     try:
         code = program.main(arguments, prog_name="cctrawl", standalone_mode=False, obj=told)
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The commands that list: crawls, files, jobs."""
+"""The commands that list: crawls, files, jobs, runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from cctrawl.cli.options import Function, network_options, verbose_option
+from cctrawl.cli.options import Function, data_dir_option, network_options, verbose_option
 from cctrawl.settings import Settings
 
 _FORMATS = ("table", "jsonl", "csv", "parquet")
@@ -107,3 +107,45 @@ def jobs_command(format: str | None, output: str) -> None:  # noqa: A002 - the o
     rows = [(name, ", ".join(job.columns or ()), job.kind, job.summary) for name, job in shipped_jobs().items()]
     columns = [Column("job"), Column("columns"), Column("kind"), Column("what it yields")]
     write_listing(rows, columns, format=_format(format, output), output=output)
+
+
+@click.command("runs")
+@click.option("--forget-gone", is_flag=True, help="Drop runs from the list whose output is gone.")
+@_format_option()
+@_output_option
+@_quiet_option
+@verbose_option
+@data_dir_option
+def runs_command(
+    *,
+    forget_gone: bool,
+    format: str | None,  # noqa: A002 - the option's name
+    output: str,
+    data_dir: str | None,
+) -> None:
+    """List the runs there were, the latest first, and how to go on with each.
+
+    One line per output. The state is done, incomplete (inputs are quarantined), aborted (it gave up), interrupted
+    (Ctrl-C, or it died), running, or gone (somebody removed the output). Runs to stdout are not listed. A table
+    shows the commands that go on below it, to be copied; the other formats have them in the column `resume`.
+
+    \b
+    cctrawl runs
+    cctrawl runs -f jsonl | jq -r 'select(.state == "interrupted").resume'
+    """  # noqa: D301 - \b is the character that keeps click from wrapping
+    from dataclasses import astuple, fields  # noqa: PLC0415 - not needed for --help
+
+    from cctrawl.output import Column, listing_format, write_listing  # noqa: PLC0415 - not needed for --help
+    from cctrawl.runs import PastRun, past_runs  # noqa: PLC0415 - not needed for --help
+
+    runs = past_runs(forget_gone=forget_gone, settings=Settings.resolve(data_dir=data_dir))
+    numbers = ("done", "inputs", "failed", "rows")
+    columns = [Column(field.name, right=field.name in numbers) for field in fields(PastRun)]
+    chosen = _format(format, output)
+    if listing_format(chosen, output) != "table":
+        write_listing(map(astuple, runs), columns, format=chosen, output=output)
+        return
+    write_listing((astuple(run)[:-1] for run in runs), columns[:-1], format=chosen, output=output)
+    for run in runs if output == "-" else ():
+        if run.resume:
+            click.echo(f"\n{run.output} is {run.state}; to go on:\n  {run.resume}")

@@ -85,7 +85,8 @@ def run_command(context: click.Context, /, files: tuple[str, ...], **options: An
         options["files"] = read_list(sys.stdin)
     elif files:
         options["files"] = list(files)
-    report = run(options.pop("job"), on_report=_tell, **options)
+    words = ["cctrawl", *context.obj["arguments"]]
+    report = run(options.pop("job"), on_report=_tell, command=words, **options)
     if report.exit_code:
         context.exit(report.exit_code)
 

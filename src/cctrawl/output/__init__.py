@@ -5,7 +5,7 @@ them. `parts` is the one face over the formats: it opens part writers and says h
 prints what the listing commands found. Read in this order.
 """
 
-from cctrawl.output.listing import Column, write_listing
+from cctrawl.output.listing import Column, listing_format, write_listing
 from cctrawl.output.parts import (
     FORMATS,
     PartSummary,
@@ -27,6 +27,7 @@ __all__ = [
     "copy_bytes",
     "format_of",
     "header_bytes",
+    "listing_format",
     "open_part",
     "sync_folder",
     "write_listing",

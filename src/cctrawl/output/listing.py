@@ -33,6 +33,11 @@ class Column:
     right: bool = False
 
 
+def listing_format(given: str | None, output: str) -> str:
+    """Return the format of a listing: the given one, else ``table`` on a terminal and ``jsonl`` elsewhere."""
+    return given or ("table" if output == "-" and sys.stdout.isatty() else "jsonl")
+
+
 def write_listing(
     rows: Iterable[Sequence[Any]],
     columns: Sequence[Column],
@@ -54,8 +59,7 @@ def write_listing(
         JobError: a value that the format cannot hold.
         OSError: the file cannot be written.
     """
-    if format is None:
-        format = "table" if output == "-" and sys.stdout.isatty() else "jsonl"  # noqa: A001 - as above
+    format = listing_format(format, output)  # noqa: A001 - as above
     if format == "table":
         return _write_table(rows, columns, output)
     if format == "parquet":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.progress import open_progress
+from cctrawl.runs.history import resumable
 from cctrawl.runs.inputs import named_files, select
 from cctrawl.runs.jobs import load_job
 from cctrawl.runs.report import RunReport
@@ -38,6 +39,7 @@ def run(
     report: str | os.PathLike[str] | None = None,
     on_report: Callable[[RunReport], None] | None = None,
     quiet: bool = False,
+    command: Sequence[str] = (),
     settings: Settings | None = None,
 ) -> RunReport:
     """Run a job over every file of a crawl, or over files, and write its rows.
@@ -64,6 +66,7 @@ def run(
         report: a file for the report as JSON.
         on_report: called with the report when the run is over, also when it ends early.
         quiet: no progress on stderr.
+        command: the words of the command line behind this call, for `cctrawl runs`.
         settings: how to ask for bytes; else the environment's.
 
     Returns:
@@ -89,6 +92,7 @@ def run(
         max_failures=max_failures,
         retry_failed=retry_failed,
         restart=restart,
+        command=resumable(command),
     )
     session = Session(
         reference,

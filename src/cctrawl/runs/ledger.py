@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -22,6 +23,11 @@ from cctrawl.store import STAGED, LedgerFile
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+# The list of a run whose files were named, one a line: what `--files -` needs to go on with a list from a pipe.
+INPUT_LIST = "inputs.txt"
+_LOCK = "lock"
+_LOCK_TRIES = 5
+_LOCK_PAUSE_S = 0.05
 _WORDS = {
     "job": "the job",
     "sha256": "the job's code",
@@ -110,6 +116,14 @@ class RunFolder:
                 self.ledger.set_fact("columns", identity.columns)
             self.ledger.set_fact("identity", identity.as_json())
 
+    def keep_list(self, inputs: Sequence[str]) -> None:
+        """Write the input list, for users and for ``--files -``.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        (self.path / INPUT_LIST).write_text("".join(f"{location}\n" for location in inputs), encoding="utf-8")
+
     def check(self, identity: Identity) -> None:
         """See that the run of this ledger is the one that was asked for.
 
@@ -149,20 +163,40 @@ class RunFolder:
         return written
 
     def _locked(self) -> IO[bytes]:
-        file = (self.path / "lock").open("ab+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        file = (self.path / _LOCK).open("ab+")
+        if not _taken(file):
             file.seek(0)
             owner = file.read().decode("ascii", "replace") or "unknown"
             file.close()
             raise InvalidInputError(
                 f"another cctrawl (process {owner}) works on this output", hint="wait for it, or give another -o"
-            ) from None
+            )
         file.truncate(0)
         file.write(str(os.getpid()).encode("ascii"))
         file.flush()
         return file
+
+
+def _taken(file: IO[bytes]) -> bool:
+    """Take the lock; a moment's patience, for `is_locked` holds it for an instant."""
+    for _ in range(_LOCK_TRIES):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_LOCK_PAUSE_S)
+    return False
+
+
+def is_locked(folder: Path) -> bool:
+    """Tell whether a command works on the run of this folder."""
+    try:
+        with (folder / _LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def folder_of(output: Path, *, is_folder: bool) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from cctrawl.errors import AbortedError, CctrawlError, InvalidInputError
 from cctrawl.output import format_of
 from cctrawl.progress import Progress
 from cctrawl.runs.engine import LocalEngine
+from cctrawl.runs.history import RUNNING, RecordedProgress
 from cctrawl.runs.inputs import Selection
 from cctrawl.runs.jobs import Job, JobReference
 from cctrawl.runs.ledger import Identity, RunFolder, folder_of
@@ -20,7 +22,7 @@ from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED, DamagedP
 from cctrawl.runs.runner import RESUME_HINT, Limits, Runner
 from cctrawl.runs.task import Setup
 from cctrawl.settings import Settings
-from cctrawl.store import FAILED
+from cctrawl.store import FAILED, HistoryRow
 
 ON_DAMAGE = ("skip", "raise")
 
@@ -36,6 +38,7 @@ class RunOptions:
         max_failures: the share of the last 200 inputs that may fail.
         retry_failed: try quarantined inputs again.
         restart: drop what was done on this output and begin anew.
+        command: the command line behind the run, for the history; empty if Python called.
     """
 
     workers: int = 1
@@ -44,6 +47,7 @@ class RunOptions:
     max_failures: float = 0.05
     retry_failed: bool = False
     restart: bool = False
+    command: str = ""
 
 
 class Session:
@@ -94,6 +98,7 @@ class Session:
         self._selection = selection
         self._output = output
         self._path = Path(output).absolute()  # a job may change the working folder
+        self._called_in = str(Path.cwd())
         self._is_folder = output != "-" and (output.endswith("/") or Path(output).is_dir())
         self._format = format_of(output, format)
         self._options = options
@@ -108,18 +113,22 @@ class Session:
             CctrawlError: the run could not begin; nothing was changed.
         """
         with self._folder() as folder:
-            self._open(folder, progress)
+            goes_on = self._open(folder, progress)
+            recorded = self._recorded(folder, progress, goes_on=goes_on)
+            recorded.enter(RUNNING)
             output = output_for(folder, self._place, self._format, is_folder=self._is_folder)
             output.recover()
             engine = self._engine(folder.ledger.totals().waiting)
             limits = Limits(self._settings.tries, self._options.max_failures)
-            runner = Runner(folder, output, engine, progress, limits)
+            runner = Runner(folder, output, engine, recorded, limits)
             try:
                 self._go_on(folder, output, runner, progress)
             finally:
                 engine.stop()
                 output.close()
-            return self._report(folder, self._state(folder), runner.effort)
+            state = self._state(folder)
+            recorded.enter(state)
+            return self._report(folder, state, runner.effort)
 
     def _go_on(self, folder: RunFolder, output: Output, runner: Runner, progress: Progress) -> None:
         """Do what waits and name the output; whatever ends that early becomes ``failure``."""
@@ -142,6 +151,31 @@ class Session:
         if self.failure is not None:
             return INTERRUPTED if isinstance(self.failure, KeyboardInterrupt) else ABORTED
         return INCOMPLETE if folder.ledger.totals().failed else DONE
+
+    def _recorded(self, folder: RunFolder, progress: Progress, *, goes_on: bool) -> RecordedProgress:
+        now = time.time()
+        row = HistoryRow(
+            output=self._place,
+            folder=str(folder.path),
+            job=self._reference.name,
+            state=RUNNING,
+            inputs=0,
+            done=0,
+            failed=0,
+            rows=0,
+            began_at=now,
+            updated_at=now,
+            working_folder=self._called_in,
+            command=self._options.command,
+        )
+        return RecordedProgress(
+            progress,
+            self._settings.data_dir,
+            folder.ledger,
+            row,
+            goes_on=goes_on,
+            is_kept=self._output != "-",
+        )
 
     def _engine(self, waiting: int) -> LocalEngine:
         setup = Setup(
@@ -204,7 +238,8 @@ class Session:
                     with suppress(OSError):  # it holds something by now
                         path.parent.rmdir()
 
-    def _open(self, folder: RunFolder, progress: Progress) -> None:
+    def _open(self, folder: RunFolder, progress: Progress) -> bool:
+        """Go on with the run of the folder, or begin one; tell whether it goes on."""
         identity = Identity(
             self._reference.name,
             self._reference.sha256,
@@ -213,7 +248,8 @@ class Session:
             self._format,
             self._on_damage,
         )
-        if folder.begun and not self._options.restart:
+        goes_on = folder.begun and not self._options.restart
+        if goes_on:
             folder.check(identity)
             if self._options.retry_failed:
                 with folder.ledger.transaction():
@@ -227,10 +263,13 @@ class Session:
             if self._options.restart:
                 self._drop_output(folder)
                 folder.restart()
+            if self._selection.named:
+                folder.keep_list(inputs)
             folder.begin(identity, inputs)
         folder.drop_orphans()
         if self._is_folder:
             self._path.mkdir(parents=True, exist_ok=True)
+        return goes_on
 
     @property
     def _place(self) -> str:

@@ -2,12 +2,13 @@
 
 Read ``database`` first (how each file is opened), then one module per table family: ``rates`` (the rate budget
 that all commands, threads and processes of a user share), ``listings`` (cached listings), ``ledger`` (what a run
-has done).
+has done), ``history`` (which runs there were).
 """
 
 from __future__ import annotations
 
 from cctrawl.store.database import open_database
+from cctrawl.store.history import HistoryFile, HistoryRow
 from cctrawl.store.ledger import FAILED, PLACED, STAGED, WAITING, InputRow, LedgerFile, Totals
 from cctrawl.store.listings import CachedListing, ListingCache
 
@@ -17,6 +18,8 @@ __all__ = [
     "STAGED",
     "WAITING",
     "CachedListing",
+    "HistoryFile",
+    "HistoryRow",
     "InputRow",
     "LedgerFile",
     "ListingCache",
