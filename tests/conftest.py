@@ -22,6 +22,7 @@ def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory, monkeypat
     for name in list(os.environ):
         if name.startswith("CCTRAWL_") and name != "CCTRAWL_REAL_DATA":
             monkeypatch.delenv(name)
+    monkeypatch.setenv("CCTRAWL_CONFIG", os.devnull)
     monkeypatch.setenv("CCTRAWL_DATA_DIR", str(tmp_path_factory.mktemp("data")))
 
 

@@ -1,7 +1,7 @@
-"""How this run of cctrawl behaves: an argument over the environment over the default, for Python and the command.
+"""How this run of cctrawl behaves: argument over environment over config.toml, for Python and the command.
 
-``Settings.resolve()`` gives the settings in force; every field can be set by ``CCTRAWL_<FIELD>``. The command's
-options carry the same names.
+``Settings.resolve()`` gives the settings in force; every field can be set by ``CCTRAWL_<FIELD>`` and in
+``config.toml``. The command's options carry the same names.
 """
 
 from __future__ import annotations
@@ -10,14 +10,21 @@ import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
+from cctrawl.configuration import read_configuration
 from cctrawl.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cctrawl.configuration import Configuration
 
 COMMON_CRAWL = "https://data.commoncrawl.org/"
 COLLINFO = "https://index.commoncrawl.org/collinfo.json"
 
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _DURATION_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE_UNITS = {
     "": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
@@ -86,25 +93,52 @@ class Settings:
 
     @classmethod
     def resolve(cls, **given: Any) -> Settings:  # noqa: ANN401 - any field, as text or as its own type
-        """Return the settings in force: what is given (``None`` counts as not given), else the environment.
+        """Return the settings in force: what is given, else the environment, ``config.toml``, the default.
+
+        ``None`` counts as not given, and so does a variable that is empty.
 
         Raises:
-            InvalidInputError: an unknown name, or a value that does not fit.
+            InvalidInputError: an unknown name, a value that does not fit, or a ``config.toml`` that cannot be read.
         """
-        names = {field.name for field in fields(cls)}
-        unknown = set(given) - names
+        return cls.resolve_for("", given)
+
+    @classmethod
+    def resolve_for(cls, command: str, given: Mapping[str, object]) -> Settings:
+        """Return the settings in force for a command, whose table in ``config.toml`` comes before that file's top.
+
+        Args:
+            command: its name; empty for none.
+            given: what flags or arguments say, by field.
+
+        Raises:
+            InvalidInputError: as `resolve`.
+        """
+        names = [field.name for field in fields(cls)]
+        unknown = set(given) - set(names)
         if unknown:
-            raise InvalidInputError(f"no such setting: {', '.join(sorted(unknown))}")
+            hint = f"one of {', '.join(names)}"
+            raise InvalidInputError(f"no such setting: {', '.join(sorted(unknown))}", hint=hint)
+        configuration = read_configuration()
+        configuration.check_keys(names)
         values: dict[str, object] = {}
         for name in names:
-            value = given.get(name)
-            if value is None:
-                value = os.environ.get(f"CCTRAWL_{name.upper()}") or None
-            if value is not None:
-                values[name] = _converted(name, value)
+            for value, place in _sources(name, given, configuration, command):
+                if value is not None:
+                    values[name] = _converted(name, value, place)
+                    break
         if "data_dir" not in values:
             values["data_dir"] = default_data_dir()
         return cls(**values)  # type: ignore[arg-type]  # _converted gave each its type
+
+
+def _sources(
+    name: str, given: Mapping[str, object], configuration: Configuration, command: str
+) -> Iterator[tuple[object, str]]:
+    """Yield what each source has for a setting, the strongest first, with what errors call the place."""
+    yield given.get(name), ""
+    variable = f"CCTRAWL_{name.upper()}"
+    yield os.environ.get(variable) or None, variable
+    yield configuration.lookup(name, command)
 
 
 def default_data_dir() -> Path:
@@ -114,8 +148,23 @@ def default_data_dir() -> Path:
     return user_data_path("cctrawl", appauthor=False)
 
 
-def _converted(name: str, value: object) -> object:
-    text = str(value)
+def _converted(name: str, value: object, place: str) -> object:
+    """Return a value as its field has it; errors begin with the place, if it is no argument."""
+    try:
+        return _fitting(name, value)
+    except InvalidInputError as error:
+        if not place:
+            raise
+        raise InvalidInputError(f"{place}: {error}", hint=error.hint) from error
+
+
+def _fitting(name: str, value: object) -> object:
+    flag = "--" + name.replace("_", "-")
+    text = path_text(value) if isinstance(value, os.PathLike) else str(value)
+    if name in ("base_url", "data_dir", "contact") and not isinstance(value, (str, os.PathLike)):
+        raise InvalidInputError(f"{flag} must be text, not {value!r}", hint='write it in quotes: "…"')
+    if name in ("base_url", "data_dir") and not text.strip():
+        raise InvalidInputError(f"{flag} is empty", hint="leave it out for the default")
     if name == "base_url":
         return normalize_base_url(text)
     if name == "data_dir":
@@ -125,10 +174,16 @@ def _converted(name: str, value: object) -> object:
     if name in ("request_timeout", "block_pause", "patience"):
         return parse_duration(text)
     if name == "refresh":
-        return value if isinstance(value, bool) else text.lower() in ("1", "true", "yes", "on")
+        return _truth(flag, text)
     if name == "contact":
         return " ".join(text.split())
     return _number(name, text)
+
+
+def _truth(flag: str, text: str) -> bool:
+    if text.lower() not in _TRUE + _FALSE:
+        raise InvalidInputError(f"{flag} is true or false, not {text!r}")
+    return text.lower() in _TRUE
 
 
 def _number(name: str, text: str) -> float | int:
@@ -171,6 +226,21 @@ def split_url(text: str) -> SplitResult:
     except ValueError as error:
         raise InvalidInputError(f"no URL: {text!r}: {error}", hint="check its host and port") from error
     return parts
+
+
+def path_text(path: str | os.PathLike[str]) -> str:
+    """Return a path as text.
+
+    Raises:
+        InvalidInputError: it is of bytes, or no path at all.
+    """
+    try:
+        text = os.fspath(path)
+    except TypeError as error:
+        raise InvalidInputError(f"no path: {path!r:.80}", hint="give a text or a pathlib.Path") from error
+    if not isinstance(text, str):
+        raise InvalidInputError(f"no path: {path!r:.80} is of bytes", hint="os.fsdecode makes text of it")
+    return text
 
 
 def local_path(text: str) -> Path:

@@ -50,7 +50,7 @@ def test_help_says_what_there_is_and_loads_little() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["crawls", "demo", "files", "jobs", "run", "runs", "try"])
+@pytest.mark.parametrize("command", ["completion", "crawls", "demo", "files", "jobs", "run", "runs", "try"])
 def test_every_command_explains_itself(command: str) -> None:
     """Each command has help of its own."""
     out, _ = call(command, "--help")
@@ -311,7 +311,7 @@ def test_what_cannot_be_is_a_usage_error(tmp_path: Path, words: list[str], text:
     assert text in call(*words, code=2, cwd=tmp_path)[1]
 
 
-@pytest.mark.parametrize("command", ["crawls", "demo", "files", "jobs", "run", "runs", "try"])
+@pytest.mark.parametrize("command", ["completion", "crawls", "demo", "files", "jobs", "run", "runs", "try"])
 def test_every_command_can_be_quiet_or_say_more(command: str) -> None:
     """-q and -v are known everywhere."""
     out, _ = call(command, "--help")

@@ -86,3 +86,14 @@ def test_hosts_are_compared_without_default_port_and_case() -> None:
     assert host_of("https://Data.CommonCrawl.org:443/x") == "https://data.commoncrawl.org"
     assert host_of("http://h:8080/x") == "http://h:8080"
     assert host_of("s3://commoncrawl/x") == "s3://commoncrawl"
+
+
+def test_paths_of_bytes_are_the_callers_mistake() -> None:
+    """A path-like object whose path is of bytes is refused as what it is."""
+
+    class Odd:
+        def __fspath__(self) -> bytes:
+            return b"a.warc"
+
+    with pytest.raises(InvalidInputError, match="of bytes"):
+        locate(Odd(), "/base/")  # type: ignore[arg-type]  # that is the point

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from cctrawl import __version__
-from cctrawl.cli.options import SETTING_NAMES
+from cctrawl.cli.defaults import add_variables, configured_defaults
 from cctrawl.errors import CctrawlError, JobError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # name -> (module, one line for --help). The line stands here so that --help loads none of the modules.
 _COMMANDS = {
+    "completion": ("cctrawl.cli.completion", "Print the script that completes commands and options in your shell."),
     "crawls": ("cctrawl.cli.listing", "List the crawls there are, newest first."),
     "demo": ("cctrawl.cli.demo", "Run the main job on a small fake Common Crawl; needs no network."),
     "files": ("cctrawl.cli.listing", "List the files of one kind of a crawl."),
@@ -29,8 +30,6 @@ _COMMANDS = {
     "runs": ("cctrawl.cli.listing", "List the runs there were, and how to go on with each."),
     "try": ("cctrawl.cli.running", "Run a job over one file and show the first rows."),
 }
-# Each option can be set by CCTRAWL_<FLAG>, but for what is asked for anew with each command, or destroys.
-_NOT_FROM_ENVIRONMENT = {"--output", "--files", "--restart", "--retry-failed", "--keep", "--forget-gone"}
 _EXIT_INTERRUPTED = 130
 _EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 
@@ -69,23 +68,21 @@ class _Commands(click.Group):
         module = importlib.import_module(_COMMANDS[cmd_name][0])
         found = getattr(module, f"{cmd_name}_command")
         assert isinstance(found, click.Command)  # noqa: S101 - the table above is ours
-        _add_variables(found)
+        add_variables(found)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and its defaults; help and completion do without them, whatever the file says."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name and command and not ctx.resilient_parsing and not {"-h", "--help"} & set(rest):
+            ctx.default_map = {name: configured_defaults(command, name, _COMMANDS)}
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in sorted(_COMMANDS.items())])
-
-
-def _add_variables(command: click.Command) -> None:
-    for option in command.params:
-        # A setting has its variable already: `Settings` reads it, for Python too.
-        if not isinstance(option, click.Option) or option.name in SETTING_NAMES:
-            continue
-        flags = [flag for flag in option.opts if flag.startswith("--")]
-        if flags and not _NOT_FROM_ENVIRONMENT & set(flags):
-            option.envvar = "CCTRAWL_" + flags[0].removeprefix("--").replace("-", "_").upper()
-            option.show_envvar = True
 
 
 @click.group(

@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 import click
 
+from cctrawl.cli.completion import complete_file
 from cctrawl.cli.options import Function, data_dir_option, network_options, verbose_option
 from cctrawl.settings import Settings
 
 _FORMATS = ("table", "jsonl", "csv", "parquet")
-_output_option = click.option("-o", "--output", default="-", metavar="FILE", help="Write to a file. [stdout]")
+_output_option = click.option(
+    "-o", "--output", default="-", metavar="FILE", shell_complete=complete_file, help="Write to a file. [stdout]"
+)
 # Listings say nothing but errors anyway; scripts may pass the same options to every command.
 _quiet_option = click.option("-q", "--quiet", is_flag=True, expose_value=False, help="Say nothing but errors.")
 
@@ -138,7 +141,7 @@ def runs_command(
     from cctrawl.output import Column, listing_format, write_listing  # noqa: PLC0415 - not needed for --help
     from cctrawl.runs import PastRun, past_runs  # noqa: PLC0415 - not needed for --help
 
-    runs = past_runs(forget_gone=forget_gone, settings=Settings.resolve(data_dir=data_dir))
+    runs = past_runs(forget_gone=forget_gone, settings=Settings.resolve_for("runs", {"data_dir": data_dir}))
     numbers = ("done", "inputs", "failed", "rows")
     columns = [Column(field.name, right=field.name in numbers) for field in fields(PastRun)]
     chosen = _format(format, output)

@@ -40,7 +40,8 @@ def network_options(function: Function) -> Function:
     @functools.wraps(function)
     def wrapped(**options: Any) -> Any:  # noqa: ANN401 - click hands over whatever its options hold
         given = {name: options.pop(name) for name in SETTING_NAMES}
-        return function(settings=Settings.resolve(**given), **options)
+        command = click.get_current_context().info_name or ""
+        return function(settings=Settings.resolve_for(command, given), **options)
 
     for option in reversed(_NETWORK):
         wrapped = option(wrapped)

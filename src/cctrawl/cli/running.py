@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from cctrawl.cli.completion import complete_file, complete_job
 from cctrawl.cli.options import ManyValues, Quantity, Share, network_options, quiet_option, verbose_option
 from cctrawl.settings import Settings, parse_duration, parse_size
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run", cls=ManyValues)
-@click.argument("job")
+@click.argument("job", shell_complete=complete_job)
 @click.option("-c", "--crawl", metavar="CRAWL", help="An id, a year, latest, latest-N, all, or a comma list.")
 @click.option("--kind", metavar="KIND", help="warc, wat, wet, robotstxt or non200responses. [the job's own]")
 @click.option("--limit", type=int, metavar="N", help="The first N files only.")
@@ -26,9 +27,20 @@ if TYPE_CHECKING:
     "--sample", type=Share(), metavar="SHARE", help="A share of the files, by a hash of the path: 0.01, 1%."
 )
 @click.option(
-    "--files", multiple=True, metavar="FILE…", help="Files, URLs or listed paths instead; - reads a list."
+    "--files",
+    multiple=True,
+    metavar="FILE…",
+    shell_complete=complete_file,
+    help="Files, URLs or listed paths instead; - reads a list.",
 )
-@click.option("-o", "--output", required=True, metavar="OUT", help="A file, a folder (ends in /), or - for stdout.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT",
+    shell_complete=complete_file,
+    help="A file, a folder (ends in /), or - for stdout.",
+)
 @click.option("-f", "--format", metavar="FORMAT", help="csv, jsonl or parquet. [by the ending; folder: parquet]")
 @click.option("--workers", type=int, metavar="N", help="Worker processes. [one per core]")
 @click.option(
@@ -79,7 +91,7 @@ def run_command(context: click.Context, /, files: tuple[str, ...], **options: An
 
     if "" in files or ("-" in files and len(files) > 1):
         raise click.BadParameter("give names of files, or - alone to read a list", param_hint="--files")
-    if files and context.get_parameter_source("crawl") is ParameterSource.ENVIRONMENT:
+    if files and context.get_parameter_source("crawl") is not ParameterSource.COMMANDLINE:
         options["crawl"] = None  # what the command says wins
     if files == ("-",):
         options["files"] = read_list(sys.stdin)
@@ -102,8 +114,8 @@ def _tell(report: RunReport) -> None:
 
 
 @click.command("try")
-@click.argument("job")
-@click.argument("file")
+@click.argument("job", shell_complete=complete_job)
+@click.argument("file", shell_complete=complete_file)
 @click.option(
     "-n", "rows", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="So many rows."
 )

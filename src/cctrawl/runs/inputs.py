@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cctrawl.errors import InvalidInputError, NotFoundError
 from cctrawl.listings import files
 from cctrawl.runs.jobs.job import KINDS
-from cctrawl.settings import Settings, local_path
+from cctrawl.settings import Settings, local_path, path_text
 from cctrawl.transport import is_listed, is_url
 
 
@@ -103,8 +103,8 @@ def named_files(files: Iterable[str | os.PathLike[str]]) -> list[str]:
         InvalidInputError: one path instead of a list of them, an empty one, or one that is no text.
     """
     if isinstance(files, (str, os.PathLike)):
-        raise InvalidInputError(f"files is one path, {os.fspath(files)!r}", hint=f"give a list: [{files!r}]")
-    paths = [os.fspath(file) for file in files]
+        raise InvalidInputError(f"files is one path, {path_text(files)!r}", hint=f"give a list: [{files!r}]")
+    paths = [path_text(file) for file in files]
     for path in paths:
         if not path.strip() or not _is_text(path):
             raise InvalidInputError(

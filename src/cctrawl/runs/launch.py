@@ -16,7 +16,7 @@ from cctrawl.runs.jobs import load_job
 from cctrawl.runs.report import RunReport
 from cctrawl.runs.session import RunOptions, Session
 from cctrawl.runs.task import IMPORTING
-from cctrawl.settings import Settings, parse_duration, parse_size
+from cctrawl.settings import Settings, parse_duration, parse_size, path_text
 
 
 def run(
@@ -98,7 +98,7 @@ def run(
         reference,
         loaded,
         selection,
-        output=os.fspath(output),
+        output=path_text(output),
         format=format,
         on_damage=on_damage,
         options=options,
@@ -139,7 +139,7 @@ def _refuse_recursion() -> None:
 
 
 def _see_report_place(report: str | os.PathLike[str] | None) -> None:
-    if report is not None and (not os.fspath(report) or not Path(report).absolute().parent.is_dir()):
+    if report is not None and (not path_text(report) or not Path(report).absolute().parent.is_dir()):
         raise InvalidInputError(f"no place for the report: {os.fspath(report)!r}", hint="give a file in a folder")
 
 

@@ -6,7 +6,7 @@ import os
 from urllib.parse import quote, unquote
 
 from cctrawl.errors import InvalidInputError
-from cctrawl.settings import local_path, split_url
+from cctrawl.settings import local_path, path_text, split_url
 
 _LISTED = ("crawl-data/", "cc-index/", "contrib/", "projects/")
 
@@ -23,10 +23,10 @@ def locate(source: str | os.PathLike[str], base_url: str) -> str:
         base_url: a URL or folder ending in ``/``, as ``Settings.base_url`` has it.
 
     Raises:
-        InvalidInputError: a URL of another scheme than ``http``, ``https``, ``s3`` or ``file``, or neither URL nor
-            path.
+        InvalidInputError: a URL of another scheme than ``http``, ``https``, ``s3`` or ``file``, a path of bytes, or
+            neither URL nor path.
     """
-    text = os.fspath(source)
+    text = path_text(source)
     if not text:
         raise InvalidInputError("an empty name is no location")
     if isinstance(source, str) and "://" in text:

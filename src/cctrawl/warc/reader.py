@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 from urllib.parse import unquote, urlsplit
 
 from cctrawl.errors import FormatError, InvalidInputError
-from cctrawl.settings import Settings
+from cctrawl.settings import Settings, path_text
 from cctrawl.warc.damage import Losses
 from cctrawl.warc.formats import is_gzip
 from cctrawl.warc.members import Members
@@ -69,7 +69,7 @@ def read_records(
         TransportError: now or while reading: the bytes did not come.
     """
     if isinstance(source, (str, os.PathLike)):
-        stream, filename, close = _open(os.fspath(source), settings, transport)
+        stream, filename, close = _open(path_text(source), settings, transport)
     elif hasattr(source, "read"):
         stream, filename, close = source, _name_of(source), None
     else:
