@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cctrawl.errors import InvalidInputError
-from cctrawl.surt import KeyRange, domain_ranges, host_ranges, prefix_ranges, surt_key
+from cctrawl.surt import KeyRange, domain_ranges, host_of, host_ranges, prefix_ranges, surt_key
 
 HOST_PARTS = [
     "www.", "www2.", "WWW.", "a", "B", "example", ".com", "..", ".", "%41", "%2541", "ü", "%C3%BC",
@@ -169,3 +169,23 @@ def test_what_is_no_host_domain_or_prefix_is_refused(call: object) -> None:
     with pytest.raises(InvalidInputError) as caught:
         call()
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://WWW.Example.com/a", "www.example.com"),
+        ("http://user:p@ss@a.org:8080?x", "a.org"),
+        ("http://a.org.#x", "a.org"),
+        ("http://münchen.de/", "xn--mnchen-3ya.de"),
+        ("http://[::1]:80/", "[::1]"),
+        ("http://a.org\\@b.org/", "a.org"),
+        ("ftp://a.org", "a.org"),
+        ("mailto:x@y.org", ""),
+        ("a.org/x", ""),
+        ("", ""),
+    ],
+)
+def test_host_of_a_url(url: str, host: str) -> None:
+    """The host of a URL is in lower case and ASCII, without user, port and final dot; empty if there is none."""
+    assert host_of(url) == host

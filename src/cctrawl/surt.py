@@ -26,6 +26,7 @@ _REPEATED_HTTP = re.compile(rb"^(?:https?://)+(?=https?://)")
 # scheme, authority, path, query; the fragment is dropped.
 _PARTS = re.compile(rb"(?:([a-zA-Z][a-zA-Z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?", re.DOTALL)
 _WWW = re.compile(rb"^www\d*\.")
+_HOST = re.compile(r"[a-zA-Z][a-zA-Z0-9+.\-]*://(?:[^/?#\\]*@)?(\[[^\]/?#\\]*\]|[^/?#\\:]*)")
 _NUMERIC_HOST = re.compile(rb"[1-9]\d*(?:\.\d+){0,3}|0[0-7]*(?:\.[0-7]+){0,3}")
 _DEFAULT_PORTS = {b"http": 80, b"https": 443}
 # Every printable ASCII character but the percent sign, the number sign and the space stands for itself.
@@ -81,6 +82,19 @@ def surt_key(url: str) -> str:
     if scheme != b"dns":
         host = _WWW.sub(b"", host)
     return (_reversed(host) + _port_suffix(scheme, port) + b")" + tail).decode()
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL as ``url_host_name`` has it: lower case, without user and port; "" if it has none.
+
+    A name that is not ASCII is written in punycode, and a final dot does not count.
+    """
+    match = _HOST.match(url)
+    host = match[1].lower() if match else ""
+    if not host.isascii():
+        with suppress(ValueError):  # no name in punycode: it stays as it is
+            host = host.encode("idna").decode()
+    return host.rstrip(".")
 
 
 def host_ranges(host: str) -> list[KeyRange]:

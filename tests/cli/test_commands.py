@@ -170,7 +170,7 @@ def test_runs_are_listed_with_their_commands(fake: FakeCrawls, tmp_path: Path) -
 def test_jobs_are_listed() -> None:
     """The shipped jobs have columns and a line that says what they yield."""
     jobs = {row["job"]: row for row in map(json.loads, call("jobs")[0].splitlines())}
-    assert set(jobs) == {"servers", "themes"}
+    assert set(jobs) == {"languages", "links", "servers", "text", "themes"}
     assert jobs["themes"]["columns"] == "domain, theme"
     assert all(row["what it yields"] for row in jobs.values())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,12 +30,14 @@ class Job:
         columns: the names of the rows' fields; ``None`` to learn them from the first row.
         want: tells from a record's head whether its body is needed; ``None`` for all.
         kind: the kind of file the job is for.
+        sums: the columns that a run also adds up over all inputs, grouped by the others.
     """
 
     function: JobFunction
     columns: tuple[str, ...] | None = None
     want: Want | None = None
     kind: str = "warc"
+    sums: tuple[str, ...] = ()
 
     def __call__(self, records: Iterator[Record]) -> Rows:
         """Return the rows of one file's records."""
@@ -43,12 +46,13 @@ class Job:
     @property
     def name(self) -> str:
         """The function's name."""
-        return getattr(self.function, "__name__", type(self.function).__name__)
+        inner = innermost(self.function)
+        return getattr(inner, "__name__", type(inner).__name__)
 
     @property
     def summary(self) -> str:
         """The first line of the function's docstring, or nothing."""
-        return (self.function.__doc__ or "").strip().partition("\n")[0]
+        return (innermost(self.function).__doc__ or "").strip().partition("\n")[0]
 
     @classmethod
     def of(cls, candidate: Callable[..., Any]) -> Job:
@@ -66,7 +70,16 @@ class Job:
         return cls(candidate)
 
 
-def job(*columns: str, want: Want | None = None, kind: str = "warc") -> Callable[[JobFunction], Job]:
+def innermost(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function within ``functools.partial``, however deep: the one that has a name and a home."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def job(
+    *columns: str, want: Want | None = None, kind: str = "warc", sums: Iterable[str] = ()
+) -> Callable[[JobFunction], Job]:
     """Declare a function a job, with the columns of the rows it yields.
 
     The function is called once per file with an iterator of its records, and yields rows: tuples in the order of
@@ -82,9 +95,11 @@ def job(*columns: str, want: Want | None = None, kind: str = "warc") -> Callable
         want: tells from a record's head whether its body is needed; bodies it does not want are skipped
             without being inflated.
         kind: the kind of file the job is for: ``warc``, ``wat``, ``wet``, ``robotstxt``, ``non200responses``.
+        sums: columns of numbers that the run also adds up over all inputs, grouped by the other columns, into
+            ``NAME.totals.EXT``.
 
     Raises:
-        InvalidInputError: a column name twice or that is no string, or an unknown kind.
+        InvalidInputError: a column name twice or that is no string, an unknown kind, or a sum of no column.
     """
     if not all(isinstance(column, str) and column for column in columns) or len(set(columns)) != len(columns):
         raise InvalidInputError(
@@ -92,9 +107,15 @@ def job(*columns: str, want: Want | None = None, kind: str = "warc") -> Callable
         )
     if kind not in KINDS:
         raise InvalidInputError(f"no such kind of file: {kind!r}", hint=f"choose one of {', '.join(KINDS)}")
+    added_up = (sums,) if isinstance(sums, str) else tuple(sums)
+    if not set(added_up) <= set(columns) or len(set(added_up)) != len(added_up):
+        raise InvalidInputError(
+            f"no columns to add up: {added_up!r}",
+            hint='name declared columns, each once: @cctrawl.job("server", "count", sums=("count",))',
+        )
 
     def declare(function: JobFunction) -> Job:
-        return Job(function, columns or None, want, kind)
+        return Job(function, columns or None, want, kind, added_up)
 
     return declare
 

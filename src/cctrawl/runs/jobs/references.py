@@ -19,9 +19,9 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from cctrawl.errors import InvalidInputError, JobError
-from cctrawl.runs.jobs.job import Job
+from cctrawl.runs.jobs.job import Job, innermost
 
-_SHIPPED = ("servers", "themes")
+_SHIPPED = ("languages", "links", "servers", "text", "themes")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -102,14 +102,16 @@ def reference_to(job: str | Callable[..., Any]) -> JobReference:
 
 
 def _of_function(job: Job) -> JobReference:
-    module, attribute = job.function.__module__, getattr(job.function, "__qualname__", "")
+    inner = innermost(job.function)
+    named = inner if hasattr(inner, "__qualname__") else type(inner)  # an object that can be called
+    module, attribute = named.__module__, named.__qualname__
     name = f"{module}:{attribute}"
     # A worker can import it only if the name leads back to this very job.
     found = getattr(sys.modules.get(module), attribute, None) if attribute.isidentifier() else None
     is_home = found is not None and (found is job or getattr(found, "function", found) is job.function)
     if is_home and _is_importable(module):
         return JobReference(name, name, b"", _hash_of_module(module))
-    return JobReference(name, "", _pickled(job), _hash_of_code(job.function))
+    return JobReference(name, "", _pickled(job, module), _hash_of_code(job.function))
 
 
 def _is_importable(module: str) -> bool:
@@ -117,11 +119,11 @@ def _is_importable(module: str) -> bool:
     return module != "__main__" and PathFinder.find_spec(module.partition(".")[0]) is not None
 
 
-def _pickled(job: Job) -> bytes:
-    """Return the job by value, with everything of its own module that it uses."""
+def _pickled(job: Job, home: str) -> bytes:
+    """Return the job by value, with everything of its own module, ``home``, that it uses."""
     import cloudpickle  # noqa: PLC0415 - only for jobs without a home
 
-    module = sys.modules.get(job.function.__module__)
+    module = sys.modules.get(home)
     by_value = module is not None and module.__name__ != "__main__" and not _is_importable(module.__name__)
     if by_value:
         cloudpickle.register_pickle_by_value(module)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cctrawl.warc import Record
 
 
-@job("server", "count", want=responses)
+@job("server", "count", want=responses, sums=("count",))
 def servers(records: Iterator[Record]) -> Iterator[tuple[str, int]]:
     """One row per file and server software: its ``Server`` header and the number of pages, most first."""
     counts = Counter(record.http_headers.get("server", "").strip() for record in records)
