@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+import urllib3
 
 from cctrawl.testing import FakeCrawls, FakeServer, build
 
@@ -24,6 +29,69 @@ def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory, monkeypat
             monkeypatch.delenv(name)
     monkeypatch.setenv("CCTRAWL_CONFIG", os.devnull)
     monkeypatch.setenv("CCTRAWL_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_account_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("AWS_"):
+                patch.delenv(name)
+        nowhere = str(tmp_path_factory.mktemp("aws") / "none")
+        patch.setenv("AWS_CONFIG_FILE", nowhere)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+MOTO = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print("http://%s:%d" % server.get_host_and_port(), flush=True)
+sys.stdin.read()
+"""
+
+
+class Moto:
+    """An S3 on loopback, in a process that ends with ours; it takes any credentials and none.
+
+    Attributes:
+        url: the endpoint.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._numbers = count()
+
+    def make_bucket(self) -> str:
+        """Make an empty bucket and return its name."""
+        name = f"bucket-{next(self._numbers)}"
+        assert urllib3.request("PUT", f"{self.url}/{name}").status == 200
+        return name
+
+    def put(self, bucket: str, key: str, data: bytes) -> None:
+        """Put an object there, without our own code."""
+        url = f"{self.url}/{bucket}/{quote(key)}"
+        assert urllib3.request("PUT", url, body=data).status == 200
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead there."""
+        return {"AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    """Start moto's server."""
+    words = [sys.executable, "-c", MOTO]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield Moto(process.stdout.readline().strip())
+        process.stdin.close()
+        process.wait(20)
 
 
 @pytest.fixture(scope="session")

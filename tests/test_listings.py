@@ -277,10 +277,11 @@ def test_a_listing_that_inflates_without_end_is_an_error(
         files("warc", NEWEST, settings=settings)
 
 
-def test_common_crawl_s_own_list_comes_from_the_index_server(tmp_path: Path) -> None:
-    """On Common Crawl's own base URL the cached list is that of index.commoncrawl.org."""
+@pytest.mark.parametrize("base_url", [COMMON_CRAWL, "s3://commoncrawl/"])
+def test_common_crawl_s_own_list_comes_from_the_index_server(tmp_path: Path, base_url: str) -> None:
+    """On Common Crawl's own host and bucket the cached list is that of index.commoncrawl.org."""
     entry = {"id": "CC-MAIN-2013-20", "name": "Summer 2013 Index"}
-    settings = Settings.resolve(base_url=COMMON_CRAWL, data_dir=tmp_path)
+    settings = Settings.resolve(base_url=base_url, data_dir=tmp_path)
     with ListingCache(tmp_path) as cache:
         cache.put(COLLINFO, json.dumps([entry]).encode(), time.time())
     assert crawls(settings=settings) == [Crawl("CC-MAIN-2013-20", "Summer 2013 Index", None, None)]

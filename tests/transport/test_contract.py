@@ -1,4 +1,4 @@
-"""One suite for all backends: what holds for a folder holds for HTTP, and for HTTP with faults."""
+"""One suite for all backends: what holds for a folder holds for HTTP and S3, and for both with faults."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.conftest import Moto
+
 BODY = random.Random(4).randbytes(200_000)
 NAME = "crawl-data/a b=c.warc.gz"
 QUICK = Policy(retry_s=0.001, floor_per_s=1000, ramp_start_per_s=1000, halve_every_s=0.01, report_s=0.01)
@@ -40,6 +42,13 @@ FAULTS: dict[str, list[Fault]] = {
     "cuts": [CutBody(after_bytes=50, chunked=True, chance=0.3), CutBody(after_bytes=7000, chance=0.5)],
     "refusals": [Refuse(chance=0.3, status=403), Refuse(chance=0.2, status=429, retry_after=0)],
     "errors": [Refuse(chance=0.3, status=500), XmlWith200(chance=0.2)],
+    "s3, faults": [
+        Refuse(chance=0.2, status=503),
+        Reset(after_bytes=30_000, chance=0.3),
+        CutBody(after_bytes=7000, chance=0.3),
+        Refuse(chance=0.1, status=500),
+        XmlWith200(chance=0.1),
+    ],
     "lies": [IgnoreRange(chance=0.2), WrongContentRange(chance=0.2), CutBody(after_bytes=9, chance=0.2)],
 }
 
@@ -58,22 +67,38 @@ class Place:
 
     def at(self, name: str) -> str:
         """Return the location of a file."""
-        return self.root + (name.replace(" ", "%20") if "://" in self.root else name)
+        return self.root + (name.replace(" ", "%20") if self.root.startswith("http") else name)
 
 
-@pytest.fixture(scope="module", params=["folder", *FAULTS])
+@pytest.fixture(scope="module", params=["folder", "s3", *FAULTS])
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Give each backend the same files, and each fault time to strike."""
-    folder: Path = tmp_path_factory.mktemp("tree")
-    (folder / "crawl-data").mkdir()
+    tree: Path = tmp_path_factory.mktemp("tree")
+    folder = tree / "bucket"
+    (folder / "crawl-data").mkdir(parents=True)
     (folder / NAME).write_bytes(BODY)
     (folder / "empty").touch()
-    with FakeServer(folder, seed=1) as server:
-        root = f"{folder}/" if request.param == "folder" else server.url
+    with FakeServer(tree, seed=1) as server, pytest.MonkeyPatch.context() as patch:
+        root = f"{folder}/" if request.param == "folder" else f"{server.url}bucket/"
+        if request.param == "s3":
+            root = filled(request.getfixturevalue("moto"), patch)
+        elif request.param.startswith("s3"):  # our own server speaks enough S3 to give it faults
+            patch.setenv("AWS_ENDPOINT_URL", server.url)
+            root = "s3://bucket/"
         server.set_faults(FAULTS.get(request.param, []))
         chosen = Settings.resolve(base_url=root, data_dir=tmp_path_factory.mktemp("state"), tries=100)
         with Transport(chosen, policy=QUICK) as transport:
             yield Place(transport, root)
+
+
+def filled(moto: Moto, patch: pytest.MonkeyPatch) -> str:
+    """Give moto the same files, and us the way there; return the root."""
+    for name, value in moto.environment.items():
+        patch.setenv(name, value)
+    bucket = moto.make_bucket()
+    moto.put(bucket, NAME, BODY)
+    moto.put(bucket, "empty", b"")
+    return f"s3://{bucket}/"
 
 
 def test_streams_give_every_byte_once(place: Place) -> None:

@@ -58,9 +58,11 @@ def govern(tmp_path: Path) -> Iterator[Callable[..., Governor]]:
 
 
 def test_default_limits(govern: Callable[..., Governor]) -> None:
-    """Common Crawl's hosts have their defaults, others none."""
+    """Common Crawl's hosts and bucket have their defaults, others none."""
     governor = govern()
     assert governor.limits(DATA) == Limits(10, 300)
+    assert governor.limits("s3://commoncrawl") == Limits(10, 300)
+    assert governor.limits("s3://mine") == Limits()
     assert governor.limits(INDEX) == Limits(1, 5)
     assert governor.limits("http://127.0.0.1:8000") == Limits()
 

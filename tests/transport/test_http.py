@@ -81,7 +81,9 @@ def test_connections_are_kept(bench: Bench) -> None:
     assert pool.connection_from_url(bench.url()).num_connections == 1
 
 
-@pytest.mark.parametrize("location", ["s3://commoncrawl/a", "ftp://x.org/a"])
+@pytest.mark.parametrize(
+    "location", ["s3://commoncrawl/", "s3://No_Bucket/a", "s3://bucket/a/../b", "ftp://x.org/a"]
+)
 def test_other_schemes_are_refused_clearly(bench: Bench, location: str) -> None:
     """A scheme that we do not read is the caller's mistake, said without asking anybody."""
     with pytest.raises(InvalidInputError):

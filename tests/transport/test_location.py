@@ -35,6 +35,7 @@ def test_odd_characters_of_listed_paths_are_quoted_in_urls() -> None:
     """A path is quoted when it becomes part of a URL, and only then; ``=`` stays as the index has it."""
     assert locate("cc-index/crawl=C/a b#c?.gz", BASE) == f"{BASE}cc-index/crawl=C/a%20b%23c%3F.gz"
     assert locate("cc-index/a b", "/mirror/") == "/mirror/cc-index/a b"
+    assert locate("cc-index/a b+c", "s3://mirror/") == "s3://mirror/cc-index/a b+c"
 
 
 def test_local_files_win(tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_text_that_no_file_system_takes_is_no_listed_path_here() -> None:
     assert locate("cc-index/a\ud800", BASE) == f"{BASE}cc-index/a%3F"
 
 
-@pytest.mark.parametrize("bad", ["ftp://x.org/a", "https:///a", ""])
+@pytest.mark.parametrize("bad", ["ftp://x.org/a", "https:///a", "", "s3:///a", "s3://UPPER/a", "s3://bucket/./a"])
 def test_what_is_no_location(bad: str) -> None:
     """Unknown schemes, URLs without host and empty names are the caller's mistake."""
     with pytest.raises(InvalidInputError):

@@ -18,7 +18,7 @@ data_dir_option = click.option(
     "--data-dir", metavar="FOLDER", help="Where cached lists, the shared rate budget and the list of runs are kept."
 )
 _NETWORK = (
-    click.option("--base-url", metavar="URL|FOLDER", help="Root of the tree that data.commoncrawl.org serves."),
+    click.option("--base-url", metavar="URL|FOLDER", help="Root of what data.commoncrawl.org serves; s3:// too."),
     data_dir_option,
     click.option("--contact", metavar="TEXT", help="How to reach you; goes into the user agent."),
     click.option("--rate", metavar="N", help="Requests per second, 0 for no limit. [Common Crawl: 10, else none]"),

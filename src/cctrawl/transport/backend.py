@@ -1,4 +1,4 @@
-"""What every kind of location must give; ``folder`` and ``http`` do."""
+"""What every kind of location must give; ``folder``, ``http`` and ``s3`` do."""
 
 from __future__ import annotations
 

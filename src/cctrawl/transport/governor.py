@@ -13,14 +13,13 @@ import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
 
 from cctrawl.errors import AbortedError, AccessDeniedError, CctrawlError, TransportError
 from cctrawl.settings import COLLINFO, COMMON_CRAWL
 from cctrawl.store.rates import RateBook
 from cctrawl.transport import pacing
 from cctrawl.transport.events import TransportEvent
-from cctrawl.transport.location import host_of, is_url
+from cctrawl.transport.location import host_of, is_url, path_of
 from cctrawl.transport.pacing import Limits, Policy
 
 if TYPE_CHECKING:
@@ -34,7 +33,8 @@ T = TypeVar("T")
 
 _DATA_HOST = host_of(COMMON_CRAWL)
 _INDEX_HOST = host_of(COLLINFO)
-_DEFAULTS = {_DATA_HOST: (10.0, 300.0), _INDEX_HOST: (1.0, 5.0)}
+_BUCKET = "s3://commoncrawl"  # of the data host
+_DEFAULTS = {_DATA_HOST: (10.0, 300.0), _BUCKET: (10.0, 300.0), _INDEX_HOST: (1.0, 5.0)}
 _COMMON_CRAWL_PROBE = "/crawl-data/CC-MAIN-2023-50/warc.paths.gz"
 
 
@@ -94,7 +94,7 @@ class Governor:
     def is_ours(self, location: str) -> bool:
         """Tell whether a 403 there is a refusal: below the base URL, or on Common Crawl's own hosts."""
         return location.startswith(self.settings.base_url) or (
-            self._base_host == _DATA_HOST and host_of(location) == _INDEX_HOST
+            self._base_host in _DEFAULTS and host_of(location) == _INDEX_HOST
         )
 
     def sleep(self, wait_s: float) -> None:
@@ -189,7 +189,7 @@ class Governor:
         """Return the location that decides whether a block is over: one known to exist, if any is known."""
         if row.known_path:
             return host + row.known_path
-        if host == _DATA_HOST:
+        if host in (_DATA_HOST, _BUCKET):
             return host + _COMMON_CRAWL_PROBE
         if host == self._base_host:
             return self.settings.base_url + "collinfo.json"
@@ -217,8 +217,7 @@ class Ticket:
         self._governor = governor
         self._location = location
         self._host = host_of(location)
-        parts = urlsplit(location)
-        self._path = parts.path + (f"?{parts.query}" if parts.query else "")
+        self._path = path_of(location)
         self._limits = governor.limits(self._host)
         self._refused_at = 0.0
         self._alone = 0

@@ -14,6 +14,7 @@ from cctrawl.transport import answers
 from cctrawl.transport.backend import Tail
 from cctrawl.transport.governor import Governor
 from cctrawl.transport.pools import Pools
+from cctrawl.transport.request import WHOLE_FILE, Request, ranged
 from cctrawl.transport.retries import FAILURES, IntermittentError, Tries, UnsatisfiedRangeError, plain
 from cctrawl.transport.streams import HttpStream
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_REFUSALS = (403, 429, 503)
-
 
 class HttpBackend:
     """Asks servers, as hard as the governor allows, and believes only answers that fit the question.
@@ -40,6 +39,8 @@ class HttpBackend:
         counters: where everything is counted.
         on_event: who hears of refusals, blocks and retries.
     """
+
+    _refusals: tuple[int, ...] = (403, 429, 503)
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class HttpBackend:
             return self._body(response, stop - start)
 
         try:
-            return self.ask(location, consume, range_header=answers.range_header(start, stop))
+            return self.ask(location, consume, ranged(start, stop))
         except UnsatisfiedRangeError as error:
             raise _no_range(location, start, stop, error.size_bytes) from error
 
@@ -94,7 +95,7 @@ class HttpBackend:
             return Tail(self._body(response, found.stop - found.start), found.start, found.size)
 
         try:
-            return self.ask(location, consume, range_header=f"bytes=-{length}")
+            return self.ask(location, consume, Request(headers={"Range": f"bytes=-{length}"}))
         except UnsatisfiedRangeError as error:
             if error.size_bytes or self.size(location):
                 raise TransportError(f"{location}: the server has no last {length} bytes of it") from error
@@ -111,7 +112,7 @@ class HttpBackend:
             response.release_conn()
             return size
 
-        return self.ask(location, consume, method="HEAD")
+        return self.ask(location, consume, Request("HEAD"))
 
     def close(self) -> None:
         """Close connections and wake waiting threads."""
@@ -133,20 +134,16 @@ class HttpBackend:
         self,
         location: str,
         consume: Callable[[urllib3.BaseHTTPResponse], T],
+        request: Request = WHOLE_FILE,
         *,
-        method: str = "GET",
-        range_header: str | None = None,
-        if_range: str | None = None,
         tries: Tries | None = None,
     ) -> T:
         """Ask until there is an answer that ``consume`` accepts; refusals are waited out and count as no tries.
 
         Args:
             location: the URL.
-            consume: takes an answer with status 200 or 206; raises ``IntermittentError`` to have it asked again.
-            method: ``GET`` or ``HEAD``.
-            range_header: the ``Range`` header.
-            if_range: the ``If-Range`` header.
+            consume: takes an answer of success; raises ``IntermittentError`` to have it asked again.
+            request: what to ask.
             tries: those of a stream; else fresh ones.
 
         Raises:
@@ -158,14 +155,12 @@ class HttpBackend:
         """
         tries = tries or self.tries(location)
         ticket = self._governor.ticket(location)
-        headers = {"Range": range_header or "", "If-Range": if_range or ""}
-        headers = {name: value for name, value in headers.items() if value}
         while True:
             ticket.admit()
             try:
-                response = self._send(location, method, headers)
+                response = self._send(location, request)
                 with _closed_on_error(response):
-                    self._check_status(location, response, ranged=bool(range_header))
+                    self._check_status(location, response, request)
                     ticket.answered(exists=True)
                     return consume(response)
             except SlowDownError as refusal:
@@ -179,27 +174,33 @@ class HttpBackend:
                 self._governor.check_open()
                 tries.failed(plain(error))
 
-    def _send(self, location: str, method: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+    def _send(self, location: str, request: Request) -> urllib3.BaseHTTPResponse:
+        """Send a request once and return what comes, the body still to be read."""
+        return self._exchange(location, request, redirect=True)
+
+    def _exchange(self, url: str, request: Request, *, redirect: bool) -> urllib3.BaseHTTPResponse:
         self.counters.add(requests=1)
-        return self._pools.pool_for(location).request(
-            method,
-            location,
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity", **headers},
+        return self._pools.pool_for(url).request(
+            request.method,
+            url,
+            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity", **request.headers},
+            body=request.body or None,
+            redirect=redirect,
             preload_content=False,
             decode_content=False,
         )
 
-    def _check_status(self, location: str, response: urllib3.BaseHTTPResponse, *, ranged: bool) -> None:
-        """Sort out every status but 200 and 206."""
+    def _check_status(self, location: str, response: urllib3.BaseHTTPResponse, request: Request) -> None:
+        """Sort out every status that is no success."""
         status = response.status
-        if status in (200, 206):
+        if status in (200, 206) or (status == 204 and request.method == "DELETE"):
             return
         said = f"status {status}, {answers.summary(_start_of_body(response))}"
-        if status == 416 and ranged:
+        if status == 416 and request.is_ranged:
             raise UnsatisfiedRangeError(answers.unsatisfied_size(response.headers.get("Content-Range")))
         if status in (404, 410):
             raise NotFoundError(f"there is no {location} (status {status})", hint="check the path or the crawl")
-        if status in (429, 503) or (status == 403 and self._governor.is_ours(location)):
+        if status in self._refusals and (status != 403 or self._governor.is_ours(location)):
             wait_s = answers.retry_after_s(response.headers.get("Retry-After"))
             raise SlowDownError(f"{location}: status {status}", status=status, retry_after_s=wait_s)
         if status in (401, 403, 407):
@@ -211,13 +212,13 @@ class HttpBackend:
     def _probe(self, location: str) -> bool:
         """Ask once for the first byte of a location; tell whether the answer is no refusal."""
         try:
-            response = self._send(location, "GET", {"Range": answers.range_header(0, 1)})
+            response = self._send(location, ranged(0, 1))
         except CctrawlError:
             raise
         except FAILURES:
             return False
         response.close()
-        return response.status not in _REFUSALS and response.status < 500
+        return response.status not in self._refusals and response.status < 500
 
     def _body(self, response: urllib3.BaseHTTPResponse, length: int) -> bytes:
         """Return a body of exactly ``length`` bytes and give the connection back."""

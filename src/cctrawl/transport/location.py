@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import quote, unquote
+import re
+from urllib.parse import quote, unquote, urlsplit
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.settings import local_path, path_text, split_url
 
 _LISTED = ("crawl-data/", "cc-index/", "contrib/", "projects/")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 def locate(source: str | os.PathLike[str], base_url: str) -> str:
@@ -16,7 +18,7 @@ def locate(source: str | os.PathLike[str], base_url: str) -> str:
 
     A URL stays as it is, ``file://`` becomes a path; a local path that exists becomes absolute; a listed path
     (``crawl-data/…``, ``cc-index/…``, ``contrib/…``, ``projects/…``) is put below ``base_url``; anything else is
-    taken for a local path.
+    taken for a local path. Keys of ``s3://`` stand as they are, those of other URLs are quoted.
 
     Args:
         source: path, URL or listed path.
@@ -33,7 +35,8 @@ def locate(source: str | os.PathLike[str], base_url: str) -> str:
         return _checked(text)
     local = local_path(text)
     if is_listed(text):
-        return base_url + (quote(text, safe="/=:@!$&'()*+,;~", errors="replace") if is_url(base_url) else text)
+        quoted = is_url(base_url) and not is_s3(base_url)  # the keys of s3:// stand as they are
+        return base_url + (quote(text, safe="/=:@!$&'()*+,;~", errors="replace") if quoted else text)
     return str(local.absolute())
 
 
@@ -47,22 +50,63 @@ def is_url(location: str) -> bool:
     return "://" in location
 
 
+def is_s3(location: str) -> bool:
+    """Tell an object of S3, or what is kept there in its way, from other locations."""
+    return location.startswith("s3://")
+
+
+def split_s3(location: str) -> tuple[str, str]:
+    """Return bucket and key of ``s3://bucket/key``; a key stands as it is, nothing in it is quoted.
+
+    Raises:
+        InvalidInputError: no such bucket can be, or a key with ``.`` or ``..`` between slashes, for which no
+            URL can ask.
+    """
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise InvalidInputError(f"no bucket: {bucket!r} in {location!r}", hint="write s3://bucket/key")
+    if {".", ".."} & set(key.split("/")) or not _is_text(key):
+        raise InvalidInputError(f"no key that can be asked for: {location!r}", hint="leave out /./ and /../")
+    return bucket, key
+
+
 def host_of(location: str) -> str:
-    """Return ``scheme://host[:port]`` of a URL, in lower case, the default port left out.
+    """Return ``scheme://host[:port]`` of a URL, in lower case, the default port left out; of S3 ``s3://bucket``.
 
     Raises:
         InvalidInputError: no URL with a host and port that can be.
     """
+    if is_s3(location):
+        return f"s3://{split_s3(location)[0]}"
     parts = split_url(location)
     default = {"http": 80, "https": 443}.get(parts.scheme)
     port = "" if parts.port in (None, default) else f":{parts.port}"
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
+def path_of(location: str) -> str:
+    """Return what of a URL comes behind `host_of` it, query included; it begins with ``/``."""
+    if is_s3(location):
+        return "/" + split_s3(location)[1]
+    parts = urlsplit(location)
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def _is_text(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _checked(url: str) -> str:
+    if is_s3(url):
+        split_s3(url)
+        return url
     parts = split_url(url)
     if parts.scheme == "file":
         return str(local_path(unquote(parts.path) or "/"))
-    if parts.scheme not in ("http", "https", "s3") or not parts.hostname:
-        raise InvalidInputError(f"no location: {url!r}", hint="use https://…, http://…, or a path")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInputError(f"no location: {url!r}", hint="use https://…, http://…, s3://… or a path")
     return url

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from cctrawl.errors import CctrawlError, TransportError
 from cctrawl.transport import answers
+from cctrawl.transport.request import ranged
 from cctrawl.transport.retries import FAILURES, IntermittentError, UnsatisfiedRangeError, plain
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ class HttpStream:
             return self._backend.ask(
                 self._location,
                 accept,
-                range_header=answers.range_header(self.position),
-                if_range=self._validator,
+                ranged(self.position, if_range=self._validator),
                 tries=self._tries,
             )
         except UnsatisfiedRangeError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cctrawl.errors import FormatError, InvalidInputError, TransportError
 from cctrawl.transport.counters import Counters
 from cctrawl.transport.folder import FolderBackend
-from cctrawl.transport.location import host_of, is_url
+from cctrawl.transport.location import host_of, is_s3, is_url, split_s3
 from cctrawl.transport.pacing import Policy
 
 if TYPE_CHECKING:
@@ -20,16 +20,18 @@ if TYPE_CHECKING:
     from cctrawl.settings import Settings
     from cctrawl.transport.backend import Backend, Stream, Tail
     from cctrawl.transport.events import TransportEvent
+    from cctrawl.transport.http import HttpBackend
+    from cctrawl.transport.s3 import S3Backend
 
 _PIECE_BYTES = 256 * 2**10
 
 
 class Transport:
-    """Reads files below URLs and folders; a context manager, safe for threads. One for each process, never forked.
+    """Reads files from URLs and folders; a context manager, safe for threads, one per process and never forked.
 
-    A *location* is an absolute folder path or a full URL; ``locate`` makes one. Over HTTP, broken streams go on
-    where they stopped, intermittent failures are tried again, refusals and blocks are waited out, and no answer
-    that does not fit the question is handed on as data.
+    A *location* is an absolute folder path or a full URL; ``locate`` makes one. Over HTTP and from S3, broken
+    streams go on where they stopped, intermittent failures are tried again, refusals and blocks are waited out, and
+    no answer that does not fit the question is handed on as data.
 
     Every method raises ``NotFoundError`` (nothing there), ``AccessDeniedError`` (not for us), ``InvalidInputError``
     (no location we can read), ``AbortedError`` (patience was spent on blocks) and ``TransportError`` (anything else
@@ -59,7 +61,8 @@ class Transport:
         self._on_event = on_event or _ignore
         self._policy = policy or Policy()
         self._folder = FolderBackend(self.counters)
-        self._http: Backend | None = None
+        self._http: HttpBackend | None = None
+        self._s3: S3Backend | None = None
         self._is_closed = False
         self._lock = threading.Lock()
 
@@ -101,9 +104,10 @@ class Transport:
         """Close connections and wake threads that wait; may be called twice. Nothing can be asked afterwards."""
         with self._lock:
             self._is_closed = True
-            http, self._http = self._http, None
-        if http is not None:
-            http.close()
+            opened, self._http, self._s3 = (self._http, self._s3), None, None
+        for backend in opened:
+            if backend is not None:
+                backend.close()
 
     def __enter__(self) -> Self:
         return self
@@ -120,11 +124,13 @@ class Transport:
             if not is_url(location):
                 return self._folder
             _check_url(location)
-            if self._http is None:
-                self._http = self._make_http()
+            if is_s3(location):
+                self._s3 = self._s3 or self._make_s3()
+                return self._s3
+            self._http = self._http or self._make_http()
             return self._http
 
-    def _make_http(self) -> Backend:
+    def _make_http(self) -> HttpBackend:
         from cctrawl.transport.http import HttpBackend  # noqa: PLC0415 - urllib3 is slow to load, folders need none
 
         return HttpBackend(
@@ -135,15 +141,26 @@ class Transport:
             on_event=self._on_event,
         )
 
+    def _make_s3(self) -> S3Backend:
+        from cctrawl.transport.s3 import S3Backend  # noqa: PLC0415 - botocore is slow to load, and an extra
+
+        return S3Backend(
+            self._settings,
+            ramp=self._ramp,
+            policy=self._policy,
+            counters=self.counters,
+            on_event=self._on_event,
+        )
+
 
 def _check_url(location: str) -> None:
     """Find a URL that we cannot ask for before anything is made for it."""
-    if location.startswith("s3://"):
-        raise InvalidInputError(
-            f"{location}: s3:// is not supported yet", hint="use https://data.commoncrawl.org/ or a folder"
-        )
+    if is_s3(location):
+        if not split_s3(location)[1]:
+            raise InvalidInputError(f"{location} is a bucket, not a file", hint="write s3://bucket/key")
+        return
     if not location.startswith(("http://", "https://")):
-        raise InvalidInputError(f"no location: {location}", hint="use https://…, http://…, or a path")
+        raise InvalidInputError(f"no location: {location}", hint="use https://…, http://…, s3://… or a path")
     host_of(location)
 
 

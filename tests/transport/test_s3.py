@@ -1,0 +1,207 @@
+"""S3: who asks, where a bucket is, and what its answers mean. That all bytes come is in the contract suite."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cctrawl.errors import AccessDeniedError, InvalidInputError, NotFoundError, TransportError
+from cctrawl.testing.faults import ChangedFile, Refuse, Reset
+from cctrawl.transport.aws import Account
+from cctrawl.transport.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import Moto
+    from tests.transport.conftest import Bench
+
+FILE = "s3://bucket/a.warc.gz"
+
+
+@pytest.fixture
+def bucket(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Serve ``s3://bucket/`` by the server with faults; it needs no signatures."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", bench.server.url)
+    (bench.server.folder / "bucket").mkdir()
+    for name in ("a.warc.gz", "b.warc.gz"):
+        (bench.server.folder / name).rename(bench.server.folder / "bucket" / name)
+    return bench
+
+
+def authorization(account: Account) -> str | None:
+    """Return the signature of a request to a bucket."""
+    url = account.url_of("bucket", "a")
+    return account.signed("bucket", url, Request()).headers.get("Authorization")
+
+
+def test_anonymous_without_credentials() -> None:
+    """Where no credentials are found, requests carry no signature."""
+    account = Account()
+    assert account.is_anonymous
+    assert authorization(account) is None
+
+
+def test_credentials_of_the_environment_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys in the environment sign each request for the region in force, unless no signature is wanted."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert "Credential=AKID/" in (authorization(Account()) or "")
+    assert "/eu-west-1/s3/" in (authorization(Account()) or "")
+    monkeypatch.setenv("AWS_NO_SIGN_REQUEST", "YES")
+    assert Account().is_anonymous
+
+
+def test_profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A profile brings keys, region and endpoint; one that is not there, or half of one, is named."""
+    (tmp_path / "config").write_text(
+        "[profile lab]\nregion = us-west-2\nendpoint_url = http://127.0.0.1:9/\naws_access_key_id = LAB\n"
+        "aws_secret_access_key = x\n[profile half]\naws_access_key_id = LAB\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    account = Account()
+    assert "Credential=LAB/" in (authorization(account) or "")
+    assert account.url_of("bucket", "a b") == "http://127.0.0.1:9/bucket/a%20b"
+    monkeypatch.setenv("AWS_PROFILE", "none")
+    with pytest.raises(InvalidInputError, match="none"):
+        Account()
+    monkeypatch.setenv("AWS_PROFILE", "half")
+    with pytest.raises(AccessDeniedError, match="secret"):
+        Account()
+
+
+@pytest.mark.parametrize(
+    ("region", "bucket", "url"),
+    [
+        ("", "commoncrawl", "https://commoncrawl.s3.us-east-1.amazonaws.com/a%2Bb"),
+        ("eu-west-1", "commoncrawl", "https://commoncrawl.s3.us-east-1.amazonaws.com/a%2Bb"),
+        ("eu-west-1", "mine", "https://mine.s3.eu-west-1.amazonaws.com/a%2Bb"),
+        ("eu-west-1", "my.data", "https://s3.eu-west-1.amazonaws.com/my.data/a%2Bb"),
+        ("cn-north-1", "mine", "https://mine.s3.cn-north-1.amazonaws.com.cn/a%2Bb"),
+    ],
+)
+def test_addresses(monkeypatch: pytest.MonkeyPatch, region: str, bucket: str, url: str) -> None:
+    """A bucket is a host of its region; a name with dots stands in the path, as certificates want it."""
+    if region:
+        monkeypatch.setenv("AWS_REGION", region)
+    assert Account().url_of(bucket, "a+b") == url
+
+
+def test_an_endpoint_that_is_no_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint without scheme is the caller's mistake."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+    with pytest.raises(InvalidInputError, match="localhost:9000"):
+        Account()
+
+
+def test_without_the_extra(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without botocore the error says what to install."""
+    monkeypatch.setitem(sys.modules, "botocore", None)
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
+    with pytest.raises(InvalidInputError, match="botocore") as caught:
+        bench.transport().size(FILE)
+    assert caught.value.hint == "pip install 'cctrawl[s3]'"
+
+
+def test_odd_keys_are_asked_for_as_they_stand(bench: Bench, moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in a key is quoted or cut: ``%``, ``+``, ``?``, ``#`` and blanks are themselves."""
+    for name, value in moto.environment.items():
+        monkeypatch.setenv(name, value)
+    name = moto.make_bucket()
+    for key in ("a b+c%20d.gz", "é~(1)=x&y.gz", "q?x=1#y.gz", "//double//slash"):
+        moto.put(name, key, key.encode())
+        assert bench.transport().read_file(f"s3://{name}/{key}") == key.encode()
+
+
+def test_slow_down_is_a_refusal(bucket: Bench) -> None:
+    """A 503 is waited out, counted, and no try."""
+    bucket.faults(Refuse(status=503, times=4))
+    transport = bucket.transport(tries=1)
+    assert transport.read_file(FILE) == bucket.body
+    assert transport.counters.snapshot().refusals == 4
+    assert "refused" in bucket.kinds()
+
+
+@pytest.mark.parametrize("keys", [True, False])
+def test_403_is_access_denied(bucket: Bench, monkeypatch: pytest.MonkeyPatch, *, keys: bool) -> None:
+    """A 403 is no refusal, also below the base URL; the hint tells missing credentials from those that may not."""
+    if keys:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    transport = bucket.transport(base_url="s3://bucket/")
+    bucket.faults(Refuse(status=403))
+    with pytest.raises(AccessDeniedError, match="AccessDenied") as caught:
+        transport.read_range(FILE, 0, 5)
+    assert ("these credentials" if keys else "no AWS credentials") in (caught.value.hint or "")
+    assert len(bucket.server.requests) == 1
+    assert transport.counters.snapshot().refusals == 0
+
+
+def test_common_crawl_s_bucket_has_another_way_in(bucket: Bench) -> None:
+    """Who is denied Common Crawl's bucket for want of credentials hears of the way without."""
+    bucket.faults(Refuse(status=403))
+    with pytest.raises(AccessDeniedError) as caught:
+        bucket.transport().size("s3://commoncrawl/a")
+    assert "https://data.commoncrawl.org/" in (caught.value.hint or "")
+
+
+def test_what_is_not_there(bucket: Bench) -> None:
+    """A missing key is not found."""
+    with pytest.raises(NotFoundError, match="s3://bucket/none"):
+        bucket.transport().size("s3://bucket/none")
+
+
+def test_a_file_that_changes_while_it_is_read(bucket: Bench) -> None:
+    """A resumed stream notices another ETag, as over HTTP."""
+    transport = bucket.transport()
+    bucket.faults(Reset(after_bytes=50_000, times=1))
+    with transport.open_stream(FILE) as stream:
+        stream.read(10_000)
+        bucket.server.set_faults([ChangedFile()])
+        with pytest.raises(TransportError, match="changed while it was read"):
+            list(iter(lambda: stream.read(10_000), b""))
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A bucket of eu-central-1 that is asked in another region."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        """Answer those who signed for the right region, and tell it to others."""
+        is_right = "/eu-central-1/s3/" in self.headers["Authorization"]
+        self.send_response(200 if is_right else 400)
+        self.send_header("x-amz-bucket-region", "eu-central-1")
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Stay quiet."""
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """Serve that bucket."""
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_the_region_of_a_bucket_is_learnt(elsewhere: str, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket in another region is asked there, after one answer that tells it; that costs no try."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", elsewhere)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    transport = bench.transport(tries=1)
+    assert [transport.size("s3://mine/a"), transport.size("s3://mine/b")] == [5, 5]
+    assert transport.counters.snapshot().requests == 3
