@@ -153,6 +153,34 @@ def test_try_shows_some_rows(fake: FakeCrawls) -> None:
     assert list(csv.reader(io.StringIO(out)))[1:] == [list(row) for row in fake.expected_themes([path])[:2]]
 
 
+def test_a_format_variable_is_for_the_commands_that_know_it(
+    fake: FakeCrawls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CCTRAWL_FORMAT=table is for listings; a run goes by its output's ending, and nobody knows a mistyped one."""
+    monkeypatch.setenv("CCTRAWL_FORMAT", "table")
+    path = fake.root / fake.files(CRAWL)[0]
+    call("run", "themes", "--files", path, "-o", tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_text().startswith("domain,theme\n")
+    assert not call("jobs")[0].startswith("{")
+    monkeypatch.setenv("CCTRAWL_FORMAT", "parquet")
+    assert call("try", "themes", path, "-n", "1")[0].startswith("{")
+    monkeypatch.setenv("CCTRAWL_FORMAT", "paths")
+    assert call("jobs")[0].startswith("{")
+    monkeypatch.setenv("CCTRAWL_FORMAT", "cvs")
+    assert "'cvs'" in call("run", "themes", "--files", path, "-o", tmp_path / "y.csv", code=2)[1]
+    assert "'cvs'" in call("jobs", code=2)[1]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["run", "--help"], ["jobs"]])
+def test_a_reader_that_leaves_at_once_is_no_error(words: list[str]) -> None:
+    """Whatever is printed into a pipe that nobody reads, the command ends as one that a broken pipe ended."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*PROGRAM, *words], stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_runs_are_listed_with_their_commands(fake: FakeCrawls, tmp_path: Path) -> None:
     """The runs there were come as JSON lines, or as a table with the commands that go on below it."""
     broken = tmp_path / "broken.warc.gz"

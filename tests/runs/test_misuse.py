@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import cctrawl
-from cctrawl.errors import InvalidInputError, NotFoundError
+from cctrawl.errors import FormatError, InvalidInputError, NotFoundError
 from cctrawl.settings import Settings
 from cctrawl.testing import FakeCrawls, WarcWriter
 
@@ -81,6 +81,37 @@ def test_a_restart_in_another_format_leaves_no_old_parts(files: list[Path], tmp_
     cctrawl.run(urls, files=files, output=f"{tmp_path}/out/", format="parquet")
     cctrawl.run(urls, files=files[:2], output=f"{tmp_path}/out/", format="csv", restart=True)
     assert sorted(path.name for path in (tmp_path / "out").glob("part-*")) == ["part-000000.csv", "part-000001.csv"]
+
+
+@pytest.mark.parametrize("output", ["x.csv", "x.parquet", "out/"])
+@pytest.mark.parametrize("start", [0, 4096])
+def test_restart_gets_past_a_damaged_ledger(files: list[Path], tmp_path: Path, output: str, start: int) -> None:
+    """A ledger with noise in its header or pages is an error that keeps the rows; --restart begins anew."""
+    place = f"{tmp_path}/{output}"
+    cctrawl.run(urls, files=files, output=place, format="csv" if output.endswith("/") else None)
+    ledger = next(tmp_path.rglob("ledger.sqlite"))
+    with ledger.open("r+b") as file:
+        file.seek(start)
+        file.write(b"noise" * ((ledger.stat().st_size - start) // 5))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(FormatError, match=r"ledger\.sqlite cannot be read") as caught:
+        cctrawl.run(urls, files=files, output=place)
+    assert "--restart" in (caught.value.hint or "")
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} >= set(before)
+    assert cctrawl.run(urls, files=files[1:], output=place, restart=True).rows == 3
+    if output.endswith("/"):
+        assert len(list((tmp_path / "out").glob("part-*"))) == 3
+
+
+def test_a_parquet_file_that_was_replaced_is_noticed(files: list[Path], tmp_path: Path) -> None:
+    """Another file in the place of the rows is an error, as one file and as a part of a folder."""
+    cctrawl.run(urls, files=files, output=tmp_path / "x.parquet")
+    cctrawl.run(urls, files=files, output=f"{tmp_path}/out/")
+    for output, file in (("x.parquet", "x.parquet"), ("out/", "out/part-000002.parquet")):
+        (tmp_path / file).write_bytes(b"PAR1 of somebody else")
+        with pytest.raises(InvalidInputError, match=f"{file} is gone or was changed"):
+            cctrawl.run(urls, files=files, output=f"{tmp_path}/{output}")
+        assert cctrawl.run(urls, files=files, output=f"{tmp_path}/{output}", restart=True).state == "done"
 
 
 def order_of_keys(records: Iterator[cctrawl.Record]) -> Iterator[dict[str, int]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from cctrawl.errors import TransportError
+from cctrawl.errors import FormatError, TransportError
 from cctrawl.store import FAILED, PLACED, STAGED, WAITING, LedgerFile
 
 
@@ -88,3 +88,35 @@ def test_facts_survive_the_process(ledger: LedgerFile, tmp_path: Path) -> None:
     again = LedgerFile(tmp_path / "ledger.sqlite")
     assert again.fact("columns") == ["a", "b"]
     again.close()
+
+
+def test_a_damaged_ledger_is_named_with_a_way_out(ledger: LedgerFile, tmp_path: Path) -> None:
+    """Noise in the file is an error of ours from whatever reads it, with the file's name and a hint."""
+    with ledger.transaction():
+        for position in range(2500):
+            ledger.set_damages(position, [(0, 1, "x" * 50)])
+    ledger.close()
+    path = tmp_path / "ledger.sqlite"
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"noise" * (size // 5 - 4096))
+    again = LedgerFile(path)
+    reads: list[Callable[[], object]] = [
+        again.check,
+        lambda: again.fact("identity"),
+        lambda: list(again.inputs()),
+        lambda: again.input(3),
+        lambda: again.last_position(WAITING),
+        lambda: list(again.damages()),
+        again.tallies,
+        again.totals,
+    ]
+    for read in reads:
+        with pytest.raises(FormatError, match=r"ledger\.sqlite cannot be read") as caught:
+            read()
+        assert "--restart" in (caught.value.hint or "")
+    again.close()
+    path.write_bytes(b"no database at all, however long one looks" * 100)
+    with pytest.raises(FormatError, match=r"ledger\.sqlite cannot be read"):
+        LedgerFile(path)

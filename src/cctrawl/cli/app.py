@@ -53,6 +53,18 @@ class _ReaderGoneError(Exception):
 class _Commands(click.Group):
     """A group whose commands live in modules that are loaded when they are called."""
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's signature
+    ) -> click.Context:
+        try:
+            return super().make_context(info_name, args, parent, **extra)  # it prints --help and --version
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         try:
             return super().invoke(ctx)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import click
 
 from cctrawl.cli.completion import complete_file
-from cctrawl.cli.options import Function, data_dir_option, network_options, verbose_option
+from cctrawl.cli.options import FormatOption, Function, data_dir_option, network_options, verbose_option
 from cctrawl.settings import Settings
 
 _FORMATS = ("table", "jsonl", "csv", "parquet")
@@ -22,6 +22,7 @@ def _format_option(*more: str) -> Callable[[Function], Function]:
     return click.option(
         "-f",
         "--format",
+        cls=FormatOption,
         type=click.Choice([*_FORMATS, *more]),
         help="[table on a terminal, jsonl in a pipe, else by the file's ending]",
     )

@@ -31,6 +31,7 @@ _NETWORK = (
     click.option("--patience", metavar="TIME", help="Time waited on blocks in total before giving up. [30m]"),
     click.option("--refresh", is_flag=True, default=None, help="Ask for lists anew although they are cached."),
 )
+RUN_FORMATS = ("csv", "jsonl", "parquet")  # what `cctrawl.output` writes; not imported for --help
 SETTING_NAMES = tuple(field.name for field in fields(Settings))
 
 
@@ -95,6 +96,18 @@ class Share(click.ParamType[float]):
             return float(text[:-1]) / 100 if text.endswith("%") else float(text)
         except ValueError:
             self.fail(f"{text!r} is no share; write 0.05 or 5%", param, ctx)
+
+
+class FormatOption(click.Option):
+    """A ``--format``. A variable that names a format of other commands is none for this one: it is passed over."""
+
+    _formats = ("table", "jsonl", "csv", "parquet", "paths", "url", "cdxj")
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the value of the variable, if this command knows the format, or nobody does."""
+        value = super().resolve_envvar_value(ctx)
+        known = self.type.choices if isinstance(self.type, click.Choice) else RUN_FORMATS
+        return None if value in self._formats and value not in known else value
 
 
 class ManyValues(click.Command):

@@ -11,7 +11,15 @@ import click
 from click.core import ParameterSource
 
 from cctrawl.cli.completion import complete_file, complete_job
-from cctrawl.cli.options import ManyValues, Quantity, Share, network_options, quiet_option, verbose_option
+from cctrawl.cli.options import (
+    FormatOption,
+    ManyValues,
+    Quantity,
+    Share,
+    network_options,
+    quiet_option,
+    verbose_option,
+)
 from cctrawl.settings import Settings, parse_duration, parse_size
 
 if TYPE_CHECKING:
@@ -41,7 +49,13 @@ if TYPE_CHECKING:
     shell_complete=complete_file,
     help="A file, a folder (ends in /), or - for stdout.",
 )
-@click.option("-f", "--format", metavar="FORMAT", help="csv, jsonl or parquet. [by the ending; folder: parquet]")
+@click.option(
+    "-f",
+    "--format",
+    cls=FormatOption,
+    metavar="FORMAT",
+    help="csv, jsonl or parquet. [by the ending; folder: parquet]",
+)
 @click.option("--workers", type=int, metavar="N", help="Worker processes. [one per core]")
 @click.option(
     "--timeout",
@@ -120,7 +134,11 @@ def _tell(report: RunReport) -> None:
     "-n", "rows", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="So many rows."
 )
 @click.option(
-    "-f", "--format", type=click.Choice(["table", "csv", "jsonl"]), help="[table on a terminal, else jsonl]"
+    "-f",
+    "--format",
+    cls=FormatOption,
+    type=click.Choice(["table", "csv", "jsonl"]),
+    help="[table on a terminal, else jsonl]",
 )
 @click.option("--on-damage", default="skip", metavar="skip|raise", help="Skip damaged records, or stop. [skip]")
 @quiet_option

@@ -12,12 +12,12 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from cctrawl.errors import InvalidInputError
+from cctrawl.errors import FormatError, InvalidInputError
 from cctrawl.store import STAGED, LedgerFile
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # The list of a run whose files were named, one a line: what `--files -` needs to go on with a list from a pipe.
 INPUT_LIST = "inputs.txt"
 _LOCK = "lock"
-_LOCK_TRIES = 5
+_LOCK_TRIES = 20
 _LOCK_PAUSE_S = 0.05
 _WORDS = {
     "job": "the job",
@@ -69,12 +69,17 @@ class RunFolder:
 
     Args:
         path: the folder; made if it is missing.
+        restart: whether the run begins anew, so that a ledger that cannot be read is given up.
+
+    Attributes:
+        is_damaged: whether a ledger was there that could not be read: the output is ours, but nobody knows more.
 
     Raises:
         InvalidInputError: another process works on this output, or the folder cannot be made.
+        FormatError: the ledger cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, restart: bool = False) -> None:
         self.path = path
         self.staged = path / "staged"
         try:
@@ -84,11 +89,19 @@ class RunFolder:
             raise InvalidInputError(
                 f"cannot write beside the output: {error}", hint="choose a writable place with -o"
             ) from error
-        self.ledger = LedgerFile(path / "ledger.sqlite")
+        self.is_damaged = False
+        try:
+            self.ledger = self._opened_or_anew() if restart else self._opened()
+        except BaseException:
+            self._lock.close()
+            raise
 
     def close(self) -> None:
         """Let go of the ledger and the lock; a folder that never came to hold a run goes again."""
-        begun = self.begun
+        try:
+            begun = self.begun
+        except FormatError:
+            begun = True  # nobody knows: it stays
         self.ledger.close()
         if not begun:
             shutil.rmtree(self.path)
@@ -97,11 +110,10 @@ class RunFolder:
     def restart(self) -> None:
         """Forget everything that was done."""
         self.ledger.close()
-        for file in self.path.glob("ledger.sqlite*"):
-            file.unlink()
+        self._drop_ledger()
         shutil.rmtree(self.staged)
         self.staged.mkdir()
-        self.ledger = LedgerFile(self.path / "ledger.sqlite")
+        self.ledger = self._opened()
 
     @property
     def begun(self) -> bool:
@@ -162,6 +174,22 @@ class RunFolder:
                     written[name] = path
         return written
 
+    def _opened(self) -> LedgerFile:
+        return LedgerFile(self.path / "ledger.sqlite")
+
+    def _opened_or_anew(self) -> LedgerFile:
+        try:
+            with closing(self._opened()) as ledger:
+                ledger.check()
+        except FormatError:
+            self.is_damaged = True
+            self._drop_ledger()
+        return self._opened()
+
+    def _drop_ledger(self) -> None:
+        for file in self.path.glob("ledger.sqlite*"):
+            file.unlink()
+
     def _locked(self) -> IO[bytes]:
         file = (self.path / _LOCK).open("ab+")
         if not _taken(file):
@@ -178,7 +206,10 @@ class RunFolder:
 
 
 def _taken(file: IO[bytes]) -> bool:
-    """Take the lock; a moment's patience, for `is_locked` holds it for an instant."""
+    """Take the lock, with patience for a second.
+
+    `is_locked` holds it for an instant, and so may a worker that was being born when its driver was killed.
+    """
     for _ in range(_LOCK_TRIES):
         with suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,7 +17,7 @@ from cctrawl.runs.history import RUNNING, RecordedProgress
 from cctrawl.runs.inputs import Selection
 from cctrawl.runs.jobs import Job, JobReference
 from cctrawl.runs.ledger import Identity, RunFolder, folder_of
-from cctrawl.runs.outputs import Output, output_for, part_name
+from cctrawl.runs.outputs import ANY_PART, Output, output_for, part_name
 from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED, DamagedPlace, Effort, FailedInput, RunReport
 from cctrawl.runs.runner import RESUME_HINT, Limits, Runner
 from cctrawl.runs.task import Setup
@@ -229,7 +229,7 @@ class Session:
             else:
                 path = folder_of(self._path, is_folder=self._is_folder)
             is_new = not path.parent.exists()
-            folder = RunFolder(path)
+            folder = RunFolder(path, restart=self._options.restart)
             try:
                 yield folder
             finally:
@@ -277,7 +277,7 @@ class Session:
 
     def _see_no_stranger(self, folder: RunFolder) -> None:
         """Refuse to overwrite files that no run of ours has made."""
-        if self._output == "-" or folder.begun:
+        if self._output == "-" or folder.begun or folder.is_damaged:
             return
         if self._is_folder:
             strangers, way_out = sorted(self._path.glob("part-*")), "empty the folder"
@@ -292,7 +292,10 @@ class Session:
 
     def _drop_output(self, folder: RunFolder) -> None:
         """Remove what the run before has made."""
-        if self._is_folder:
+        if self._is_folder and folder.is_damaged:
+            for part in self._path.glob(ANY_PART):
+                part.unlink()
+        elif self._is_folder:
             format_before = (folder.ledger.fact("identity") or {}).get("format", self._format)
             for row in folder.ledger.inputs():
                 (self._path / part_name(row.position, format_before)).unlink(missing_ok=True)

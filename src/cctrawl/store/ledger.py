@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cctrawl.errors import TransportError
+from cctrawl.errors import FormatError, TransportError
 from cctrawl.store.database import open_database
 
 WAITING, STAGED, PLACED, FAILED = "waiting", "staged", "placed", "failed"
@@ -35,8 +35,9 @@ _SCHEMA = (
         location TEXT NOT NULL,
         state TEXT NOT NULL DEFAULT 'waiting',
         part TEXT,              -- file name of the staged part
-        start INTEGER,          -- first byte of its rows in a single text file
-        length INTEGER,         -- bytes of its rows there
+        start INTEGER,          -- first byte of its rows in a single text file; in a folder of Parquet the size of
+                                -- the part once its types are the run's
+        length INTEGER,         -- bytes of its rows; of its part
         rows INTEGER NOT NULL DEFAULT 0,
         records INTEGER NOT NULL DEFAULT 0,
         source_bytes INTEGER NOT NULL DEFAULT 0,
@@ -108,12 +109,16 @@ class LedgerFile:
         path: the SQLite file; made if it is missing.
 
     Raises:
-        FormatError: the file is no ledger, or one of a newer version.
+        FormatError: the file is no ledger, or damaged. Every method that reads raises it, too.
+        CctrawlError: another version of cctrawl wrote it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._database = open_database(path, schema=_SCHEMA, version=_VERSION)
+        try:
+            self._database = open_database(path, schema=_SCHEMA, version=_VERSION)
+        except FormatError as error:
+            raise self._unreadable(error) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -132,15 +137,38 @@ class LedgerFile:
             self._database.execute("COMMIT")
         except BaseException as error:
             if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # what went wrong first is told
+                    self._database.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
                 raise TransportError(f"the ledger {self.path} cannot be written: {error}") from error
             raise
 
+    def check(self) -> None:
+        """Read the whole file.
+
+        Raises:
+            FormatError: a part of it cannot be read, or contradicts another one.
+        """
+        for (found,) in self._read("PRAGMA quick_check"):
+            if found != "ok":
+                raise self._unreadable(found)
+
+    def _read(self, query: str, parameters: Sequence[object] = ()) -> Iterator[Any]:
+        try:
+            yield from self._database.execute(query, parameters)
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, why: object) -> FormatError:
+        return FormatError(
+            f"the ledger {self.path} cannot be read: {why}",
+            hint="is the disk sound? Begin anew with --restart (the run's rows are dropped), or give another -o",
+        )
+
     def fact(self, name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         """Return a fact of the run, or ``None``."""
-        row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        found = list(self._read("SELECT value FROM facts WHERE name = ?", (name,)))
+        return json.loads(found[0][0]) if found else None
 
     def set_fact(self, name: str, value: object) -> None:
         """Keep a fact of the run: anything JSON can hold."""
@@ -156,7 +184,7 @@ class LedgerFile:
         marks = ", ".join("?" * len(states))
         condition = f"state IN ({marks}) AND" if states else ""
         query = f"SELECT {_COLUMNS} FROM inputs WHERE {condition} position > ? ORDER BY position LIMIT 1000"  # noqa: S608 - constants
-        while batch := self._database.execute(query, (*states, after)).fetchall():
+        while batch := list(self._read(query, (*states, after))):
             for row in batch:
                 yield InputRow(*row)
             after = batch[-1][0]
@@ -164,12 +192,13 @@ class LedgerFile:
     def input(self, position: int) -> InputRow:
         """Return the input at a position of the list."""
         query = f"SELECT {_COLUMNS} FROM inputs WHERE position = ?"  # noqa: S608 - constants
-        return InputRow(*self._database.execute(query, (position,)).fetchone())
+        (found,) = self._read(query, (position,))
+        return InputRow(*found)
 
     def last_position(self, state: str) -> int:
         """Return the last position of an input in this state, -1 if there is none."""
         query = "SELECT max(position) FROM inputs WHERE state = ?"
-        last = self._database.execute(query, (state,)).fetchone()[0]
+        ((last,),) = self._read(query, (state,))
         return -1 if last is None else int(last)
 
     def update(self, position: int, **values: object) -> None:
@@ -197,7 +226,7 @@ class LedgerFile:
 
     def damages(self) -> Iterator[tuple[str, int, int, str]]:
         """Yield ``(location, offset, skipped_bytes, reason)`` of all damage, by position and offset."""
-        yield from self._database.execute(
+        yield from self._read(
             "SELECT location, offset, skipped_bytes, reason FROM damages JOIN inputs USING (position)"
             " ORDER BY position, offset"
         )
@@ -206,18 +235,18 @@ class LedgerFile:
         """Return what the job counted, summed over the inputs that are done, by name."""
         summed: dict[str, int] = {}
         query = "SELECT tallies FROM inputs WHERE tallies IS NOT NULL AND state IN ('staged', 'placed')"
-        for (text,) in self._database.execute(query):
+        for (text,) in self._read(query):
             for name, number in json.loads(text).items():
                 summed[name] = summed.get(name, 0) + number
         return dict(sorted(summed.items()))
 
     def totals(self) -> Totals:
         """Return the sums over all inputs."""
-        counts = dict(self._database.execute("SELECT state, count(*) FROM inputs GROUP BY state"))
-        sums = self._database.execute(
+        counts = dict(self._read("SELECT state, count(*) FROM inputs GROUP BY state"))
+        (sums,) = self._read(
             "SELECT total(rows), total(records), total(source_bytes), total(damaged) FROM inputs"
             " WHERE state IN ('staged', 'placed')"
-        ).fetchone()
+        )
         states = (counts.get(state, 0) for state in (WAITING, STAGED, PLACED, FAILED))
         return Totals(*states, *(int(value) for value in sums))
 

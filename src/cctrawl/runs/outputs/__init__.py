@@ -17,9 +17,9 @@ from cctrawl.runs.ledger import RunFolder
 from cctrawl.runs.outputs.assembled import ParquetFile
 from cctrawl.runs.outputs.inorder import Stdout, TextFile
 from cctrawl.runs.outputs.output import Output
-from cctrawl.runs.outputs.parts import Folder, part_name
+from cctrawl.runs.outputs.parts import ANY_PART, Folder, part_name
 
-__all__ = ["Output", "output_for", "part_name"]
+__all__ = ["ANY_PART", "Output", "output_for", "part_name"]
 
 
 def output_for(

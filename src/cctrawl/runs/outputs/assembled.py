@@ -22,7 +22,8 @@ class ParquetFile(Output):
     def recover(self) -> None:
         """See that a finished file, and the parts that wait, are still there."""
         self._see_parts()
-        if self._ledger.fact("finished") and not self._path.is_file():
+        sizes = self._ledger.fact("sizes_bytes")
+        if self._ledger.fact("finished") and not (self._path.is_file() and self._path.stat().st_size in sizes):
             raise vanished(self._path)
 
     def advance(self) -> None:
@@ -38,16 +39,23 @@ class ParquetFile(Output):
             parquet.join_parts([self._part(row) for row in rows], growing, final_schema(self._folder))
             with growing.open("rb+") as file:
                 os.fsync(file.fileno())
+            self._expect(growing.stat().st_size)
             growing.replace(self._path)
             sync_folder(self._path.parent)
         whole = not self._ledger.totals().failed
         with self._ledger.transaction():
             self._ledger.set_fact("finished", True)
             self._ledger.set_fact("joined", 0 if whole else len(rows))
+            self._ledger.set_fact("sizes_bytes", [self._path.stat().st_size])
             for row in rows if whole else ():
                 self._ledger.update(row.position, state=PLACED)
         if whole:
             self._drop_parts(rows)
+
+    def _expect(self, size_bytes: int) -> None:
+        """Enter the size of the file to come: until it has replaced the one before, either size is right."""
+        with self._ledger.transaction():
+            self._ledger.set_fact("sizes_bytes", [*(self._ledger.fact("sizes_bytes") or ()), size_bytes])
 
 
 def final_schema(folder: RunFolder) -> Any:  # noqa: ANN401 - pyarrow has no types

@@ -11,6 +11,8 @@ from cctrawl.runs.outputs.assembled import final_schema
 from cctrawl.runs.outputs.output import Output, vanished
 from cctrawl.store import PLACED, STAGED, InputRow
 
+ANY_PART = f"part-{'[0-9]' * 6}.*"
+
 
 class Folder(Output):
     """A folder with one part per input, ``part-000000.csv``."""
@@ -52,9 +54,7 @@ class Folder(Output):
 
     def _is_whole(self, row: InputRow) -> bool:
         name = self._name(row)
-        if self._format == "parquet":  # its size changes when the parts get one schema
-            return name.is_file() and name.stat().st_size > 0
-        return name.is_file() and name.stat().st_size == row.length
+        return name.is_file() and name.stat().st_size in (row.length, row.start)
 
     def _name(self, row: InputRow) -> Path:
         return self._path / part_name(row.position, self._format)
@@ -70,6 +70,8 @@ class Folder(Output):
                 parquet.join_parts([name], growing, schema)
                 with growing.open("rb+") as file:
                     os.fsync(file.fileno())
+                with self._ledger.transaction():  # first: either size is right until the part is replaced
+                    self._ledger.update(row.position, start=growing.stat().st_size)
                 growing.replace(name)
         sync_folder(self._path)
 
