@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import zstandard
 
 from cctrawl.warc import read_records
 
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
 
     from cctrawl.warc import Damage, Record
 
-LAYOUTS = ("per record", "several in a member", "across members", "one member", "plain")
+SHAPES = ("per record", "several in a member", "across members", "one member")
+LAYOUTS = (
+    *SHAPES,
+    "plain",
+    *(f"zstd {shape}" for shape in SHAPES),
+    "zstd dictionary per record",
+    *(f"arc {shape}" for shape in SHAPES),
+    "arc plain",
+)
 _WORDS = b"the quick brown fox jumps over a lazy dog <p> </div> \r\n \xe4\xf6\xfc href= class= WARC 1f8b".split(
     b" "
 )
@@ -95,6 +104,41 @@ class Warcs:
             written.append(Written(raw, block, url))
         return written
 
+    def arc_record(self, block: bytes, url: str = "https://example.org/", *, version: int = 1) -> bytes:
+        """Return one ARC record, with the line end behind it."""
+        more = "" if version == 1 else " 200 QUJD - 12345 a.arc.gz"
+        head = f"{url} 192.0.2.1 20100102030405 text/html{more} {len(block)}\n"
+        return head.encode() + block + b"\n"
+
+    def arc_records(self, rng: random.Random, count: int, largest: int = 3000) -> list[Written]:
+        """Return ARC records of varied sizes."""
+        written = []
+        for number in range(count):
+            block = self.block(rng, rng.choice((0, 1, 50, rng.randrange(largest), largest)))
+            url = f"http://host{number}.example/{rng.random()}"
+            written.append(Written(self.arc_record(block, url, version=rng.choice((1, 1, 2))), block, url))
+        return written
+
+    def zstd(self, data: bytes, rng: random.Random | None = None, dictionary: bytes = b"") -> bytes:
+        """Return one zstd frame with a check sum; with ``rng`` sometimes in many blocks, or of unknown size."""
+        held = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
+        style = rng.randrange(4) if rng else 0
+        packer = zstandard.ZstdCompressor(
+            level=rng.choice((1, 3, 19)) if rng else 3, dict_data=held, write_checksum=True,
+            write_content_size=style != 1,
+        )  # fmt: skip
+        if style != 2:
+            return packer.compress(data)
+        stream = packer.compressobj()
+        pieces = [stream.compress(data[: len(data) // 2]), stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)]
+        return b"".join((*pieces, stream.compress(data[len(data) // 2 :]), stream.flush()))
+
+    def dictionary(self, samples: Sequence[bytes], *, packed: bool = False) -> tuple[bytes, bytes]:
+        """Return a dictionary, and the skippable frame that holds it at a file's begin."""
+        trained = zstandard.train_dictionary(2048, [*samples, *(self.record(b"%d" % n) for n in range(200))])
+        stored = zstandard.compress(trained.as_bytes()) if packed else trained.as_bytes()
+        return trained.as_bytes(), b"\x5d\x2a\x4d\x18" + len(stored).to_bytes(4, "little") + stored
+
     def gzip(self, data: bytes, rng: random.Random | None = None) -> bytes:
         """Return one gzip member, sometimes with optional header fields."""
         member = zlib.compressobj(rng.choice((1, 6, 9)) if rng else 6, zlib.DEFLATED, 31)
@@ -108,13 +152,20 @@ class Warcs:
 
     def layout(self, records: Sequence[Written], kind: str, rng: random.Random) -> Layout:
         """Return the records as a file of one of the ``layouts``."""
+        kind = kind.removeprefix("arc ")
         if kind == "plain":
             return self._joined([r.raw for r in records])
+        if kind == "zstd dictionary per record":
+            dictionary, leading = self.dictionary([r.raw for r in records], packed=rng.random() < 0.5)
+            frames = self._joined([leading, *(self.zstd(r.raw, rng, dictionary) for r in records)])
+            return Layout(frames.data, frames.spans[1:])
+        pack = self.zstd if kind.startswith("zstd ") else self.gzip
+        kind = kind.removeprefix("zstd ")
         if kind == "per record":
-            return self._joined([self.gzip(r.raw, rng) for r in records])
+            return self._joined([pack(r.raw, rng) for r in records])
         stream = b"".join(r.raw for r in records)
         cuts = self._cuts(records, kind, rng)
-        members = [self.gzip(stream[a:b], rng) for a, b in pairwise(cuts)]
+        members = [pack(stream[a:b], rng) for a, b in pairwise(cuts)]
         joined = self._joined(members)
         spans, at = [], 0
         for record in records:
@@ -126,6 +177,10 @@ class Warcs:
             spans.append((holding[0][0], holding[-1][1]))
             at += len(record.raw)
         return Layout(joined.data, spans)
+
+    def written(self, rng: random.Random, count: int, kind: str) -> list[Written]:
+        """Return records for a file of one of the ``layouts``."""
+        return self.arc_records(rng, count) if kind.startswith("arc ") else self.records(rng, count)
 
     def _cuts(self, records: Sequence[Written], kind: str, rng: random.Random) -> list[int]:
         """Return where the inflated stream is cut into members."""

@@ -1,10 +1,10 @@
-"""A stream in, records out: WARC, WAT and WET, gzipped or plain, with damage never silent.
+"""A stream in, records out: WARC, WAT, WET and ARC, packed or plain, with damage never silent.
 
 What happens inside, in the order to read it: ``reader`` opens a source and looks at its first bytes (``formats``).
-A ``window`` moves over the compressed bytes. ``members`` takes gzip members whole, the fast path;
-``streaming`` reads everything unusual piece by piece, and finds the way back after ``damage``. ``framing``
-cuts inflated bytes into records. ``heads`` and ``records`` are what users hold; ``payload`` undoes HTTP's
-encodings, ``charsets`` makes text.
+A ``window`` moves over the stored bytes. ``members`` takes gzip members whole, the fast path, and ``zstd`` its
+frames; ``streaming`` reads everything unusual piece by piece, however it is packed (``packing``), and finds the way
+back after ``damage``. ``framing`` cuts inflated bytes into records, ``arc`` those of ARC. ``heads`` and ``records``
+are what users hold; ``payload`` undoes HTTP's encodings, ``charsets`` makes text.
 """
 
 from __future__ import annotations

@@ -65,6 +65,7 @@ class Losses:
         self._filename = filename
         self._opened: _Opened | None = None
         self.count = 0
+        self.first_reason = ""
 
     @property
     def is_open(self) -> bool:
@@ -96,6 +97,7 @@ class Losses:
             FormatError: ``on_damage`` is ``"raise"``.
         """
         self.count += 1
+        self.first_reason = self.first_reason or reason
         damage = Damage(reason, offset, skipped_bytes, self._filename)
         if self._on_damage == "raise":
             raise FormatError(str(damage), offset=offset, hint='on_damage="skip" counts it and reads on')

@@ -1,18 +1,22 @@
-"""What a source is, by its first bytes: gzip, plain WARC, or something else that deserves a clear error."""
+"""What a source is, by its first bytes: WARC or ARC, packed or plain, or what deserves a clear error."""
 
 from __future__ import annotations
 
 import re
 import zlib
+from typing import Literal, NamedTuple
 
 from cctrawl.errors import FormatError
-from cctrawl.warc.framing import VERSION, VERSION_LINE
+from cctrawl.warc.arc import ArcFramer, is_arc
+from cctrawl.warc.framing import VERSION, VERSION_LINE, Framer
+
+HINT = "give a .warc, .warc.gz, .warc.zst, .warc.wet.gz, .warc.wat.gz or .arc.gz file"
 
 _GZIP_MAGIC = re.compile(rb"\x1f\x8b\x08")
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZSTD_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _PROBE_BYTES = 4096
 _SIGNATURES = (
-    (b"\x28\xb5\x2f\xfd", "a zstd file"),
-    (b"filedesc://", "an ARC file"),
     (b"<!doctype html", "an HTML page"),
     (b"<html", "an HTML page"),
     (b"<?xml", "an XML document (an error message of the server?)"),
@@ -27,33 +31,60 @@ _SIGNATURES = (
 )
 
 
-def is_gzip(start: bytes, filename: str) -> bool:
-    """Whether the source that begins with ``start`` is compressed by gzip; else it is plain WARC.
+class Format(NamedTuple):
+    """What a source is.
+
+    Attributes:
+        packing: how it is compressed.
+        framer: what cuts its records.
+    """
+
+    packing: Literal["gzip", "zstd", "plain"]
+    framer: type[Framer]
+
+
+def recognize(start: bytes, filename: str, *, final: bool) -> Format | None:
+    """Return what the source that begins with ``start`` is; None if that takes more bytes to tell.
 
     A damaged beginning does not decide: then the first thing that looks right does.
 
+    Args:
+        start: the first bytes; some hundred will do for a sound source.
+        filename: for the message.
+        final: no more bytes can be had.
+
     Raises:
-        FormatError: it looks like neither.
+        FormatError: it looks like nothing that can be read.
     """
     if start.startswith(b"\x1f\x8b"):
-        refuse_known(_inflated(start), filename, "gzip of ")
-        return True
-    text = start.lstrip(b"\r\n")
-    if not text or text.startswith(b"WARC/"):
-        return False
+        inflated = _inflated(start)
+        refuse_known(inflated, filename, "gzip of ")
+        framer = _framer(inflated)
+        if framer is None and not final:
+            return None
+        return Format("gzip", framer or _framer_in_members(start) or Framer)
+    if start.startswith(_ZSTD_MAGIC) or _ZSTD_SKIPPED.match(start):
+        return Format("zstd", Framer)
+    framer = _framer(start.lstrip(b"\r\n"))
+    if framer is not None or not start.strip(b"\r\n"):
+        return Format("plain", framer or Framer)
+    return _recognize_damaged(start, filename) if final else None
+
+
+def _recognize_damaged(start: bytes, filename: str) -> Format:
     refuse_known(start, filename)
-    if sum(got == meant for got, meant in zip(start[:3], b"\x1f\x8b\x08", strict=False)) == 2:
-        return True
-    members = [found.start() for found in _GZIP_MAGIC.finditer(start)]
-    if any(_inflated(start[at : at + _PROBE_BYTES]).startswith(VERSION) for at in members):
-        return True
-    if VERSION_LINE.search(start) is None and not members:
-        raise FormatError(
-            f"{filename or 'the source'} is no WARC: it begins with {start[:16]!r}",
-            offset=0,
-            hint="give a .warc, .warc.gz, .warc.wet.gz or .warc.wat.gz file",
-        )
-    return VERSION_LINE.search(start) is None
+    framer = _framer_in_members(start)
+    if framer is not None or _differs_in_one(start[:3], b"\x1f\x8b\x08"):
+        return Format("gzip", framer or Framer)
+    if VERSION_LINE.search(start) is not None:
+        return Format("plain", Framer)
+    if _differs_in_one(start[:4], _ZSTD_MAGIC) or _ZSTD_MAGIC in start:
+        return Format("zstd", Framer)
+    if ArcFramer.finds(start):
+        return Format("plain", ArcFramer)
+    if _GZIP_MAGIC.search(start):
+        return Format("gzip", Framer)
+    raise FormatError(f"{filename or 'the source'} is no WARC: it begins with {start[:16]!r}", offset=0, hint=HINT)
 
 
 def refuse_known(start: bytes, filename: str, wrapping: str = "") -> None:
@@ -66,14 +97,33 @@ def refuse_known(start: bytes, filename: str, wrapping: str = "") -> None:
     for signature, name in _SIGNATURES:
         if text.startswith(signature):
             raise FormatError(
-                f"{filename or 'the source'} is no WARC: it looks like {wrapping}{name}",
-                offset=0,
-                hint="give a .warc, .warc.gz, .warc.wet.gz or .warc.wat.gz file",
+                f"{filename or 'the source'} is no WARC: it looks like {wrapping}{name}", offset=0, hint=HINT
             )
 
 
+def _framer(text: bytes) -> type[Framer] | None:
+    if text.startswith(VERSION):
+        return Framer
+    return ArcFramer if is_arc(text) else None
+
+
+def _framer_in_members(start: bytes) -> type[Framer] | None:
+    """Return what cuts the records of the first gzip member in ``start`` that begins with one."""
+    for found in _GZIP_MAGIC.finditer(start):
+        framer = _framer(_inflated(start[found.start() : found.start() + _PROBE_BYTES]))
+        if framer is not None:
+            return framer
+    return None
+
+
+def _differs_in_one(found: bytes, meant: bytes) -> bool:
+    return sum(byte != right for byte, right in zip(found, meant, strict=False)) == 1
+
+
 def _inflated(start: bytes) -> bytes:
+    """Return the first bytes that a gzip member inflates to."""
+    inflater = zlib.decompressobj(31)
     try:
-        return zlib.decompressobj(31).decompress(start[:_PROBE_BYTES], 512)
+        return inflater.decompress(start[:_PROBE_BYTES], 2048)
     except zlib.error:
         return b""

@@ -53,14 +53,16 @@ class Junk(NamedTuple):
     position: int
 
 
-class _NeedMoreError(Exception):
+class NeedMoreError(Exception):
     """The buffer ends before the record does."""
 
     def __init__(self, missing_bytes: int = 1) -> None:
         self.missing_bytes = missing_bytes
 
 
-class _NotARecordError(Exception):
+class NotARecordError(Exception):
+    """What stands here is no sound record; the next one is looked for from ``resume`` on, in the buffer."""
+
     def __init__(self, reason: str, resume: int) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -75,7 +77,7 @@ class Framer:
     """
 
     def __init__(self, max_record_bytes: int) -> None:
-        self._max_record_bytes = max_record_bytes
+        self.max_record_bytes = max_record_bytes
         self._buf = b""
         self._at = 0  # in _buf: where the next record begins, or is looked for
         self._base = 0  # position of _buf[0] in the stream
@@ -85,6 +87,13 @@ class Framer:
         self._searching = False
         self._headless_stop = 0  # position up to which no blank line was found from the last version line on
         self.recognized = False  # whether anything so far looked like WARC
+
+    @staticmethod
+    def begins(start: bytes) -> bool | None:
+        """Whether a record begins with ``start``; None if that takes more bytes to tell."""
+        if len(start) < len(VERSION) and VERSION.startswith(start):
+            return None
+        return start.startswith(VERSION)
 
     @property
     def position(self) -> int:
@@ -141,10 +150,10 @@ class Framer:
                 if lost:
                     self._search(final=final)
                 frame = self._next_frame(final=final)
-            except _NeedMoreError as need:
+            except NeedMoreError as need:
                 self._missing_bytes = need.missing_bytes
                 return
-            except _NotARecordError as not_a_record:
+            except NotARecordError as not_a_record:
                 if not lost:
                     yield Junk(not_a_record.reason, self.position)
                 self._at = not_a_record.resume
@@ -157,38 +166,38 @@ class Framer:
         match = _HEAD_START.search(self._buf, self._at)
         if match is None:
             self._at = max(self._at, len(self._buf) - (0 if final else _LONGEST_VERSION_LINE))
-            raise _NeedMoreError
+            raise NeedMoreError
         self._at = match.start()
         self._searching = False
 
     def _next_frame(self, *, final: bool) -> Frame:
         buf = self._buf
-        start = _line_ends_stop(buf, self._at)
+        start = line_ends_stop(buf, self._at)
         self._at = start
         if len(buf) - start < len(VERSION) and (not final or start == len(buf)):
-            raise _NeedMoreError(len(VERSION) - (len(buf) - start))
+            raise NeedMoreError(len(VERSION) - (len(buf) - start))
         if not buf.startswith(VERSION, start):
-            raise _NotARecordError(f"no WARC record ({buf[start : start + 16]!r})", start)
+            raise NotARecordError(f"no WARC record ({buf[start : start + 16]!r})", start)
         head_stop, block_start = self._head(start, final=final)
         if VERSION_LINE.match(buf, start) is None:
-            raise _NotARecordError(f"no WARC version ({buf[start : start + 16]!r})", start + len(VERSION))
+            raise NotARecordError(f"no WARC version ({buf[start : start + 16]!r})", start + len(VERSION))
         self.recognized = True
         inner = buf.rfind(b"\n" + VERSION, start, head_stop) + 1
         if inner and VERSION_LINE.match(buf, inner) is not None:
-            raise _NotARecordError("a WARC head that breaks off before the next", inner)
+            raise NotARecordError("a WARC head that breaks off before the next", inner)
         _check_head(buf[start:head_stop].lower(), start + len(VERSION))
         length = content_length(buf, start, head_stop)
         if length is None:
-            raise _NotARecordError("a record without a sound Content-Length", start + len(VERSION))
-        if length > self._max_record_bytes:
-            raise _NotARecordError(
-                f"a record that declares {length} bytes, more than {self._max_record_bytes}", block_start
+            raise NotARecordError("a record without a sound Content-Length", start + len(VERSION))
+        if length > self.max_record_bytes:
+            raise NotARecordError(
+                f"a record that declares {length} bytes, more than {self.max_record_bytes}", block_start
             )
         stop = block_start + length
         if stop > len(buf):
             if not final:
-                raise _NeedMoreError(stop + FULL_GAP - len(buf))
-            raise _NotARecordError(
+                raise NeedMoreError(stop + FULL_GAP - len(buf))
+            raise NotARecordError(
                 f"a record cut short ({len(buf) - block_start} of {length} bytes)", start + len(VERSION)
             )
         gap, end = self._gap(stop, block_start, length, final=final)
@@ -206,26 +215,26 @@ class Framer:
         held = len(self._buf) - start
         self._headless_stop = self._base + start + min(held, MAX_HEAD_BYTES)
         if held >= MAX_HEAD_BYTES:
-            raise _NotARecordError(f"a WARC head of more than {MAX_HEAD_BYTES} bytes", start + len(VERSION))
+            raise NotARecordError(f"a WARC head of more than {MAX_HEAD_BYTES} bytes", start + len(VERSION))
         if final:
-            raise _NotARecordError("a WARC head cut short", len(self._buf))  # nor does a later one end
-        raise _NeedMoreError(held // 4 + 1)  # in growing steps: what is held is copied each time
+            raise NotARecordError("a WARC head cut short", len(self._buf))  # nor does a later one end
+        raise NeedMoreError(held // 4 + 1)  # in growing steps: what is held is copied each time
 
     def _gap(self, stop: int, block_start: int, length: int, *, final: bool) -> tuple[int, int]:
         """Return the size of the gap behind a block that ends at ``stop``, and where the record ends."""
         buf = self._buf
         blank = 4 if buf.startswith(b"\r\n\r\n", stop) else 2 if buf.startswith(b"\n\n", stop) else 0
-        following = _line_ends_stop(buf, stop)
+        following = line_ends_stop(buf, stop)
         rest = buf[following : following + len(VERSION)]
         is_next = rest == VERSION[: len(rest)]
         if not blank and not final and len(rest) < len(VERSION) and is_next:
-            raise _NeedMoreError
+            raise NeedMoreError
         # A blank line is the end whatever follows, and so is the next record whatever precedes it, unless whole
         # records lie inside: then it is there by chance.
         if not (blank or is_next) or (
             not (blank and is_next) and VERSION_LINE.search(buf, block_start, stop) is not None
         ):
-            raise _NotARecordError(f"a record whose Content-Length ({length}) does not fit", block_start)
+            raise NotARecordError(f"a record whose Content-Length ({length}) does not fit", block_start)
         if blank:
             return FULL_GAP, stop + blank
         return min(following - stop, FULL_GAP - 1), following
@@ -234,12 +243,13 @@ class Framer:
 def _check_head(lowered: bytes, resume: int) -> None:
     """Refuse a head that was put together by damage: from two heads, or with binary data in it."""
     if _CONTROL.search(lowered) is not None:
-        raise _NotARecordError("a WARC head with control bytes", resume)
+        raise NotARecordError("a WARC head with control bytes", resume)
     for name in _SINGLE_FIELDS:
         if lowered.count(name) > 1:
-            raise _NotARecordError(f"a WARC head with two {name[1:-1].decode()} fields", resume)
+            raise NotARecordError(f"a WARC head with two {name[1:-1].decode()} fields", resume)
 
 
-def _line_ends_stop(buf: bytes, start: int) -> int:
+def line_ends_stop(buf: bytes, start: int) -> int:
+    """Return where the line ends at ``start`` end."""
     match = _LINE_ENDS.match(buf, start)
     return start if match is None else match.end()

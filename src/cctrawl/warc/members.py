@@ -49,10 +49,19 @@ class Members:
         want: asked with each record's head before its body is inflated; None takes all.
         filename: for the records.
         max_record_bytes: a member that inflates to more is left to ``streaming``.
+        framer: cuts the records of a member, where it is not plainly one.
     """
 
-    def __init__(self, window: Window, want: Want | None, filename: str, max_record_bytes: int) -> None:
+    def __init__(
+        self,
+        window: Window,
+        want: Want | None,
+        filename: str,
+        max_record_bytes: int,
+        framer: type[Framer] = Framer,
+    ) -> None:
         self._window = window
+        self._framer = framer
         self._want = want
         self._filename = filename
         self._max_record_bytes = max_record_bytes
@@ -119,9 +128,9 @@ class Members:
             searched = max(offset + _SMALLEST_MEMBER_BYTES, window.stop - 3)
             window.extend(offset)
 
-    def _whole_frames(self, raw: bytearray) -> list[Frame] | None:
+    def _whole_frames(self, raw: bytes | bytearray) -> list[Frame] | None:
         """Return the records of a member that holds whole records and nothing else, else None."""
-        framer = Framer(self._max_record_bytes)
+        framer = self._framer(self._max_record_bytes)
         frames: list[Frame] = []
         for event in (*framer.feed(bytes(raw)), *framer.finish()):
             # A gap of one line end is the erratum of 2018-34: the CRC-32 says that nothing is missing.
@@ -233,18 +242,24 @@ class _Peek:
             top = zlib.decompressobj(31).decompress(buf[start : min(stop, start + _PEEK_BYTES)], _PEEKED_BYTES)
         except zlib.error:
             return None
-        head_stop = top.find(b"\r\n\r\n")
-        length = content_length(top, 0, head_stop)
-        if length is None or head_stop + length + 8 != size or not top.startswith(_USUAL_VERSIONS):
-            return None
-        if find(buf, buf[stop - 4 : stop], start, stop - 4) >= 0:
+        head = plain_head(top, size, offset, self._filename)
+        if head is not None and find(buf, buf[stop - 4 : stop], start, stop - 4) >= 0:
             return None  # the member may end there, followed by another of the same size that lost its header
-        return RecordHead(top, head_stop, offset, self._filename)
+        return head
 
     def paid(self, was_left_out: bool) -> None:  # noqa: FBT001 - called for each record, by position
         """Learn whether a peek paid, or would have: the member was left out."""
         self._in_vain = 0 if was_left_out else min(self._in_vain + 1, _MOST_IN_VAIN)
         self._pass_by = 2**self._in_vain - 2 if self._in_vain else 0
+
+
+def plain_head(top: bytes, size: int, offset: int, filename: str) -> RecordHead | None:
+    """Return the head that ``top`` begins with, if ``size`` inflated bytes are plainly one usual record."""
+    head_stop = top.find(b"\r\n\r\n")
+    length = content_length(top, 0, head_stop)
+    if length is None or head_stop + length + 8 != size or not top.startswith(_USUAL_VERSIONS):
+        return None
+    return RecordHead(top, head_stop, offset, filename)
 
 
 def _is_usual(raw: bytearray) -> bool:

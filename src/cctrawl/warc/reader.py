@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Literal, final
 from urllib.parse import unquote, urlsplit
 
 from cctrawl.errors import FormatError, InvalidInputError
 from cctrawl.settings import Settings, path_text
 from cctrawl.warc.damage import Losses
-from cctrawl.warc.formats import is_gzip
+from cctrawl.warc.formats import HINT, recognize
 from cctrawl.warc.members import Members
+from cctrawl.warc.packing import Gzip
 from cctrawl.warc.streaming import Inflated, Plain
 from cctrawl.warc.window import Window
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from cctrawl.transport import Transport
     from cctrawl.warc.damage import OnDamage
+    from cctrawl.warc.framing import Framer
     from cctrawl.warc.heads import RecordHead
     from cctrawl.warc.members import Want
     from cctrawl.warc.records import Record
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
 MAX_RECORD_BYTES = 256 << 20
 CHUNK_BYTES = 1 << 20
-_SNIFFED_BYTES = 1 << 20
+_LOOKED_AT_BYTES = 512
+_SNIFFED_BYTES = 1 << 20  # ... where they do not tell
 
 
 def read_records(
@@ -42,7 +45,7 @@ def read_records(
     max_record_bytes: int = MAX_RECORD_BYTES,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> RecordReader:
-    """Read a WARC, WAT or WET file, gzipped or plain, record by record, in the order they are stored.
+    """Read a WARC, WAT, WET or ARC file, packed by gzip or zstd or plain, record by record, in stored order.
 
     Lazy: the source is opened now, and read as the records are asked for. Memory holds a few ``chunk_bytes`` and
     one record.
@@ -199,37 +202,54 @@ class RecordReader:
 
     def _read(self) -> Iterator[Record]:
         window = self._window
-        while window.stop < 512 and window.extend(0):
+        while window.stop < _LOOKED_AT_BYTES and window.extend(0):
             pass
         if not window.buf:
             return
-        if not window.buf.startswith((b"\x1f\x8b", b"WARC/")):  # damaged, or something else
+        found = recognize(window.buf, self.filename, final=False)
+        if found is None:  # damaged, or something else
             while window.stop < _SNIFFED_BYTES and window.extend(0):
                 pass
-        if is_gzip(window.buf, self.filename):
-            yield from self._gzipped()
-        else:
-            plain = Plain(window, self._want, self.filename, self._max_record_bytes, self._losses)
+            found = recognize(window.buf, self.filename, final=True)
+        assert found is not None  # noqa: S101 - by ``final``
+        framer = found.framer(self._max_record_bytes)
+        if found.packing == "plain":
+            plain = Plain(window, self._want, self.filename, framer, self._losses)
             yield from plain.records()
             self._check_recognized(recognized=plain.recognized)
+        else:
+            yield from self._packed(found.packing, framer)
 
-    def _gzipped(self) -> Iterator[Record]:
+    def _packed(self, packing: Literal["gzip", "zstd"], framer: Framer) -> Iterator[Record]:
         """Take members whole where they are as they should be, and stream what is not."""
         window = self._window
-        members = Members(window, self._want, self.filename, self._max_record_bytes)
-        inflated = Inflated(window, self._want, self.filename, self._max_record_bytes, self._losses)
-        offset = yield from members.records(0)
-        recognized = offset > 0
+        members, inflated, offset = self._opened(packing, framer)
+        begin = offset
+        offset = yield from members.records(offset)
+        recognized = offset > begin
         while not (window.ended and offset == window.stop):
             yield from inflated.records(offset, members.wanted_offset)
             offset = yield from members.records(inflated.offset)
             recognized = recognized or offset > inflated.offset
         self._check_recognized(recognized=recognized or inflated.recognized)
 
+    def _opened(self, packing: Literal["gzip", "zstd"], framer: Framer) -> tuple[Members, Inflated, int]:
+        """Return the fast way and the slow way to read the source, and where its first member begins."""
+        window, want, limit = self._window, self._want, self._max_record_bytes
+        if packing == "gzip":
+            inflated = Inflated(window, Gzip(), want, self.filename, framer, self._losses)
+            return Members(window, want, self.filename, limit, type(framer)), inflated, 0
+        from cctrawl.warc.zstd import Frames, open_zstd  # noqa: PLC0415 - only where such a file comes
+
+        zstd, begin = open_zstd(window, self.filename)
+        inflated = Inflated(window, zstd, want, self.filename, framer, self._losses)
+        return Frames(window, zstd, want, self.filename, type(framer), limit), inflated, begin
+
     def _check_recognized(self, *, recognized: bool) -> None:
         if not recognized and self.damaged_count:
             raise FormatError(
-                f"{self.filename or 'the source'} is no WARC: no record was recognized in {self.bytes_read} bytes",
+                f"{self.filename or 'the source'} is no WARC: no record was recognized in {self.bytes_read} bytes"
+                f" ({self._losses.first_reason})",
                 offset=0,
-                hint="give a .warc, .warc.gz, .warc.wet.gz or .warc.wat.gz file",
+                hint=HINT,
             )

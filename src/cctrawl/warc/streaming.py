@@ -1,31 +1,31 @@
 """The slow path: everything that is not one whole record per sound gzip member.
 
-``Plain`` reads files that are not compressed. ``Inflated`` reads gzip members of any size piece by piece: records
-across members, many records in a member, and damage, behind which it finds the next sound record. What a member
-yields last is held back until its CRC-32 has been checked.
+``Plain`` reads files that are not compressed. ``Inflated`` reads members (gzip's, or zstd's frames) of any size
+piece by piece: records across members, many records in a member, and damage, behind which it finds the next sound
+record. What a member yields last is held back until its check sum has been checked.
 """
 
 from __future__ import annotations
 
-import zlib
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cctrawl.warc.framing import FULL_GAP, VERSION, Frame, Framer, Junk
+from cctrawl.warc.framing import FULL_GAP, Frame, Junk
 from cctrawl.warc.heads import MAX_HEAD_BYTES
-from cctrawl.warc.members import frame_record, gzip_headers, is_gzip_header, is_wanted
+from cctrawl.warc.members import frame_record, is_wanted
+from cctrawl.warc.packing import PROBE_BYTES, BrokenMemberError, inflates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cctrawl.warc.damage import Losses
+    from cctrawl.warc.framing import Framer
     from cctrawl.warc.members import Want
+    from cctrawl.warc.packing import Packing
     from cctrawl.warc.records import Record
     from cctrawl.warc.window import Window
 
 _INPUT_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 18
-_PROBE_BYTES = 2048
 _REWIND_BYTES = 4 << 20  # kept behind the reading position: a member lost in a damaged one is looked for there
 
 # Inflated again and again in one damaged stretch, as members may be faked inside each other: some seconds at worst.
@@ -40,17 +40,15 @@ class Plain:
         window: the source.
         want: asked with each record's head; None takes all.
         filename: for the records.
-        max_record_bytes: a longer record is damage.
+        framer: cuts the records out.
         losses: hears of damage.
     """
 
-    def __init__(
-        self, window: Window, want: Want | None, filename: str, max_record_bytes: int, losses: Losses
-    ) -> None:
+    def __init__(self, window: Window, want: Want | None, filename: str, framer: Framer, losses: Losses) -> None:
         self._window = window
         self._want = want
         self._filename = filename
-        self._framer = Framer(max_record_bytes)
+        self._framer = framer
         self._losses = losses
 
     @property
@@ -83,34 +81,39 @@ class Plain:
                 yield record
 
 
-class _BrokenMemberError(Exception):
-    """A gzip member cannot be inflated to its end."""
-
-
-class _TruncatedMemberError(_BrokenMemberError):
-    """... because the source ends."""
+class _TruncatedMemberError(BrokenMemberError):
+    """The source ends before the member does."""
 
 
 class Inflated:
-    """Records of gzip members, read piece by piece.
+    """Records of members of any size, read piece by piece.
 
     Args:
         window: the compressed source.
+        packing: how it is compressed.
         want: asked with each record's head; None takes all.
         filename: for the records.
-        max_record_bytes: a longer record, or as many inflated bytes without a record, are damage.
+        framer: cuts the records out; as many inflated bytes as it takes for a record at most, without a record,
+            are damage.
         losses: hears of damage.
     """
 
-    def __init__(
-        self, window: Window, want: Want | None, filename: str, max_record_bytes: int, losses: Losses
+    def __init__(  # noqa: PLR0917 - made by the reader alone
+        self,
+        window: Window,
+        packing: Packing,
+        want: Want | None,
+        filename: str,
+        framer: Framer,
+        losses: Losses,
     ) -> None:
         self._window = window
+        self._packing = packing
         self._want = want
         self._filename = filename
-        self._budget_bytes = max_record_bytes + MAX_HEAD_BYTES + _PIECE_BYTES
+        self._budget_bytes = framer.max_record_bytes + MAX_HEAD_BYTES + _PIECE_BYTES
         self._losses = losses
-        self._framer = Framer(max_record_bytes)
+        self._framer = framer
         self._pending: list[Frame | Junk] = []  # seen in the member being read, not yet verified
         self._members: list[tuple[int, int]] = []  # positions in the inflated stream, offsets in the source
         self._read_stop = 0  # how far in the source any member was inflated
@@ -135,8 +138,8 @@ class Inflated:
         self._wanted_offset = wanted_offset
         while self._fill(1):
             begin = self.offset
-            if not (self._fill(4) and is_gzip_header(self._window.buf, begin - self._window.base)):
-                self._abandon("no gzip member", begin)
+            if not (self._fill(4) and self._packing.is_header(self._window.buf, begin - self._window.base)):
+                self._abandon(f"no {self._packing.member}", begin)
                 continue
             try:
                 yield from self._member(begin)
@@ -146,7 +149,7 @@ class Inflated:
                 yield from self._take(e for e in events if isinstance(e, Junk) or e.gap == FULL_GAP)
                 yield from self._release()
                 self._abandon(str(broken), begin)
-            except _BrokenMemberError as broken:
+            except BrokenMemberError as broken:
                 yield from self._take(self._framer.settle())
                 self._abandon(str(broken), begin)
             else:
@@ -162,7 +165,7 @@ class Inflated:
         position = self._position
         self._members.append((position, begin))
         for piece in self._pieces(begin):
-            if self._position == position + len(piece) and piece.startswith(VERSION):
+            if self._position == position + len(piece) and self._framer.begins(piece):
                 # a record begins here, so the one before did not go on in this member
                 yield from self._take(self._framer.finish())
             yield from self._take(self._framer.feed(piece))
@@ -175,31 +178,31 @@ class Inflated:
 
     def _pieces(self, begin: int) -> Iterator[bytes]:
         """Inflate the member at ``begin``; the first piece shows whether a record begins in it."""
-        inflater = zlib.decompressobj(31)
+        inflater = self._packing.inflater()
         self._unframed_bytes = 0
         held = b""
-        while not inflater.eof:
+        while not inflater.ended:
             at = self.offset - self._window.base
             given = self._window.buf[at : at + _INPUT_BYTES]
-            before = inflater.copy()
             try:
-                piece = inflater.decompress(given, _PIECE_BYTES)
-            except zlib.error as error:
-                salvaged, taken_bytes = _salvaged(before, given)
-                self._advance(taken_bytes, len(salvaged))
-                yield held + salvaged
-                raise _BrokenMemberError(f"a damaged gzip member ({error})") from None
-            self._advance(len(given) - len(inflater.unconsumed_tail) - len(inflater.unused_data), len(piece))
+                piece, taken_bytes = inflater.inflate(given, _PIECE_BYTES)
+            except BrokenMemberError as broken:
+                self._advance(broken.taken_bytes, len(broken.salvaged))
+                yield held + broken.salvaged
+                raise
+            self._advance(taken_bytes, len(piece))
             self._unframed_bytes += len(piece)
             if self._unframed_bytes > self._budget_bytes:
-                raise _BrokenMemberError(f"a gzip member with {self._unframed_bytes} inflated bytes in no record")
+                raise BrokenMemberError(
+                    f"a {self._packing.member} with {self._unframed_bytes} inflated bytes in no record"
+                )
             held += piece
-            if len(held) >= len(VERSION) or (held and inflater.eof):
+            if held and (inflater.ended or self._framer.begins(held) is not None):
                 yield held
                 held = b""
             keep_from = max(begin, self.offset - _REWIND_BYTES)
-            if not (piece or given or inflater.eof or self._window.extend(keep_from)):
-                raise _TruncatedMemberError("a gzip member cut short")
+            if not (piece or given or inflater.ended or self._window.extend(keep_from)):
+                raise _TruncatedMemberError(f"a {self._packing.member} cut short")
 
     def _advance(self, taken_bytes: int, inflated_bytes: int) -> None:
         if self.offset < self._read_stop:
@@ -259,12 +262,12 @@ class Inflated:
         window = self._window
         offset = max(offset, window.base)
         while True:
-            for begin in gzip_headers(window.buf, offset - window.base):
+            for begin in self._packing.headers(window.buf, offset - window.base):
                 self.offset = window.base + begin
                 rebased = window.base
-                self._fill(_PROBE_BYTES)
+                self._fill(PROBE_BYTES)
                 at = self.offset - window.base
-                if inflates(window.buf[at : at + _PROBE_BYTES]):
+                if inflates(self._packing, window.buf[at : at + PROBE_BYTES]):
                     return self.offset
                 if window.base != rebased:
                     offset = self.offset + 1
@@ -280,25 +283,3 @@ class Inflated:
             if not self._window.extend(self.offset):
                 return False
         return True
-
-
-def _salvaged(inflater: zlib._Decompress, given: bytes) -> tuple[bytes, int]:
-    """Return what comes out of ``given`` before the error, and of how many bytes: whole records may be in it."""
-    sound_bytes, salvaged = 0, b""
-    step = len(given)
-    while step:
-        with suppress(zlib.error):
-            longer = min(sound_bytes + step, len(given))
-            salvaged = inflater.copy().decompress(given[:longer])
-            sound_bytes = longer
-        step //= 2
-    return salvaged, sound_bytes
-
-
-def inflates(start: bytes) -> bool:
-    """Whether a gzip member seems to begin with ``start``: it inflates without an error, as far as it goes."""
-    try:
-        zlib.decompressobj(31).decompress(start, _PROBE_BYTES)
-    except zlib.error:
-        return False
-    return True
