@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import trustme
 import urllib3
 
 from cctrawl.testing import FakeCrawls, FakeServer, build
@@ -105,6 +108,29 @@ def server(fake: FakeCrawls) -> Iterator[FakeServer]:
     """The fake Common Crawl, served on loopback; a test gives it the faults it wants."""
     with FakeServer(fake.root) as server:
         yield server
+
+
+@dataclass
+class Authority:
+    """An authority of the tests' own and the file of its certificate."""
+
+    ca: trustme.CA
+    file: Path
+
+    def server_context(self, *hosts: str) -> ssl.SSLContext:
+        """Return what a server needs to speak TLS as these hosts."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.ca.issue_cert(*hosts).configure_cert(context)
+        return context
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Make a certificate authority that nobody else believes."""
+    ca = trustme.CA()
+    file = tmp_path_factory.mktemp("authority") / "authority.pem"
+    ca.cert_pem.write_to_path(str(file))
+    return Authority(ca, file)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.conftest import Moto
+    from tests.conftest import Authority, Moto
 
 BODY = random.Random(4).randbytes(200_000)
 NAME = "crawl-data/a b=c.warc.gz"
@@ -70,22 +70,27 @@ class Place:
         return self.root + (name.replace(" ", "%20") if self.root.startswith("http") else name)
 
 
-@pytest.fixture(scope="module", params=["folder", "s3", *FAULTS])
-def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+@pytest.fixture(scope="module", params=["folder", "s3", *FAULTS, *(f"tls {name}" for name in FAULTS)])
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, authority: Authority
+) -> Iterator[Place]:
     """Give each backend the same files, and each fault time to strike."""
+    kind = request.param.removeprefix("tls ")
+    tls = authority.server_context("127.0.0.1") if kind != request.param else None
     tree: Path = tmp_path_factory.mktemp("tree")
     folder = tree / "bucket"
     (folder / "crawl-data").mkdir(parents=True)
     (folder / NAME).write_bytes(BODY)
     (folder / "empty").touch()
-    with FakeServer(tree, seed=1) as server, pytest.MonkeyPatch.context() as patch:
-        root = f"{folder}/" if request.param == "folder" else f"{server.url}bucket/"
-        if request.param == "s3":
+    with FakeServer(tree, seed=1, tls=tls) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
+        root = f"{folder}/" if kind == "folder" else f"{server.url}bucket/"
+        if kind == "s3":
             root = filled(request.getfixturevalue("moto"), patch)
-        elif request.param.startswith("s3"):  # our own server speaks enough S3 to give it faults
+        elif kind.startswith("s3"):  # our own server speaks enough S3 to give it faults
             patch.setenv("AWS_ENDPOINT_URL", server.url)
             root = "s3://bucket/"
-        server.set_faults(FAULTS.get(request.param, []))
+        server.set_faults(FAULTS.get(kind, []))
         chosen = Settings.resolve(base_url=root, data_dir=tmp_path_factory.mktemp("state"), tries=100)
         with Transport(chosen, policy=QUICK) as transport:
             yield Place(transport, root)

@@ -1,14 +1,15 @@
 """A folder served on loopback as Common Crawl serves its own, with faults on demand.
 
-HTTP/1.1 with keep-alive, ``GET`` and ``HEAD``, single ranges (also ``bytes=-N``), ``ETag``, ``If-Range``, 416, and
-S3's XML for what is not there. Bodies go out by ``sendfile``, so it serves benchmarks too. It is just a URL: other
-processes may use it as long as it lives.
+HTTP/1.1 with keep-alive, over TLS on demand, ``GET`` and ``HEAD``, single ranges (also ``bytes=-N``), ``ETag``,
+``If-Range``, 416, and S3's XML for what is not there. Bodies go out by ``sendfile``, so it serves benchmarks too.
+It is just a URL: other processes may use it as long as it lives.
 """
 
 from __future__ import annotations
 
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -88,6 +89,7 @@ class FakeServer:
         faults: what goes wrong, see ``cctrawl.testing.faults``.
         seed: random faults are drawn from it.
         port: 0 for any free port.
+        tls: serve https with the certificate and key that this context has loaded.
 
     Attributes:
         url: base URL, ending in ``/``.
@@ -100,15 +102,21 @@ class FakeServer:
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], faults: Sequence[Fault] = (), *, seed: int = 0, port: int = 0
+        self,
+        folder: str | os.PathLike[str],
+        faults: Sequence[Fault] = (),
+        *,
+        seed: int = 0,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.folder = Path(folder).resolve()
         self.requests: deque[LoggedRequest] = deque(maxlen=_LOG_LENGTH)
         self._seed = seed
         self._began_s = time.monotonic()
         self.set_faults(faults)
-        self._server = _Server(("127.0.0.1", port), self)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
+        self._server = _Server(("127.0.0.1", port), self, tls)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}/"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -149,11 +157,18 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
 
-    def __init__(self, address: tuple[str, int], fake: FakeServer) -> None:
+    def __init__(self, address: tuple[str, int], fake: FakeServer, tls: ssl.SSLContext | None) -> None:
         self.fake = fake
+        self._tls = tls
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
         super().__init__(address, _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        if self._tls is not None:  # the handshake comes with the first read, in the connection's own thread
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has it
         with self._lock:

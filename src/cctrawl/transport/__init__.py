@@ -3,8 +3,9 @@
 Read ``transport`` first (the face), ``backend`` (what each kind of location must give) and ``location`` (what a
 location is). ``folder``, ``http`` and ``s3`` are the backends; ``http`` is helped by ``request`` (what is asked),
 ``answers`` (is this answer what was asked for?), ``streams`` (a body that goes on where it broke), ``retries``
-(intermittent failures), ``pools`` (connections and proxies) and ``governor`` (how hard to ask), whose arithmetic is
-in ``pacing``. ``s3`` asks in the same way, at the address and with the signature that ``aws`` knows.
+(intermittent failures), ``pools`` (connections and proxies), ``certificates`` and ``governor`` (how hard to ask),
+whose arithmetic is in ``pacing``. ``s3`` asks in the same way, at the address and with the signature that ``aws``
+knows.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import urllib3
 from cctrawl.errors import AccessDeniedError, CctrawlError, NotFoundError, SlowDownError, TransportError
 from cctrawl.transport import answers
 from cctrawl.transport.backend import Tail
+from cctrawl.transport.certificates import raise_if_hopeless, wrong_credentials
 from cctrawl.transport.governor import Governor
 from cctrawl.transport.pools import Pools
 from cctrawl.transport.request import WHOLE_FILE, Request, ranged
@@ -172,6 +173,7 @@ class HttpBackend:
                 raise
             except FAILURES as error:
                 self._governor.check_open()
+                raise_if_hopeless(location, error)
                 tries.failed(plain(error))
 
     def _send(self, location: str, request: Request) -> urllib3.BaseHTTPResponse:
@@ -203,7 +205,9 @@ class HttpBackend:
         if status in self._refusals and (status != 403 or self._governor.is_ours(location)):
             wait_s = answers.retry_after_s(response.headers.get("Retry-After"))
             raise SlowDownError(f"{location}: status {status}", status=status, retry_after_s=wait_s)
-        if status in (401, 403, 407):
+        if status == 407:
+            raise wrong_credentials(location)
+        if status in (401, 403):
             raise AccessDeniedError(f"{location}: access denied ({said})", hint="check the URL and its permissions")
         if status in (408, 425) or status >= 500:
             raise IntermittentError(said)

@@ -1,17 +1,16 @@
-"""Connections: pools, proxies and certificates as the usual variables say."""
+"""Connections: pools of them, direct or through proxies, as the usual variables say."""
 
 from __future__ import annotations
 
-import os
-import ssl
 import threading
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
 from cctrawl.errors import InvalidInputError, TransportError
+from cctrawl.transport.certificates import make_context
 from cctrawl.transport.location import host_of
 
 if TYPE_CHECKING:
@@ -24,8 +23,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")  # no proxy reaches our own machin
 class Pools:
     """Chooses the pool of connections for a URL: direct, or through a proxy. Safe for threads.
 
-    Honours ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``, ``NO_PROXY`` (in any case), and for certificates
-    ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE``, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``.
+    Honours ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``, ``NO_PROXY`` (in any case).
 
     Args:
         timeout_s: seconds without a byte after which a connection counts as dead.
@@ -35,14 +33,15 @@ class Pools:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._proxies: dict[str, str] = {}
-        self._pools: dict[str, urllib3.PoolManager] = {}
+        self._pools: dict[tuple[str, bool], urllib3.PoolManager] = {}
         self._is_closed = False
 
     def pool_for(self, url: str) -> urllib3.PoolManager:
         """Return the pool that serves ``url``.
 
         Raises:
-            InvalidInputError: a proxy of a kind that is not supported.
+            InvalidInputError: a proxy that cannot be, or of a kind that is not supported; or a variable that should
+                name certificates and does not.
             TransportError: the pools are closed.
         """
         host = host_of(url)
@@ -52,9 +51,10 @@ class Pools:
             if host not in self._proxies:
                 self._proxies[host] = _proxy_of(url)
             proxy = self._proxies[host]
-            if proxy not in self._pools:
-                self._pools[proxy] = self._make(proxy)
-            return self._pools[proxy]
+            tls = host.startswith("https:") or proxy.startswith("https:")  # reading certificates takes time
+            if (proxy, tls) not in self._pools:
+                self._pools[proxy, tls] = self._make(proxy, tls=tls)
+            return self._pools[proxy, tls]
 
     def close(self) -> None:
         """Close all connections that are not in use, and make no more."""
@@ -64,24 +64,39 @@ class Pools:
                 pool.clear()
             self._pools.clear()
 
-    def _make(self, proxy: str) -> urllib3.PoolManager:
+    def _make(self, proxy: str, *, tls: bool) -> urllib3.PoolManager:
+        context = make_context() if tls else None
         common: dict[str, Any] = {
             "num_pools": 16,
             "maxsize": _CONNECTIONS,
             "timeout": urllib3.Timeout(connect=min(30.0, self._timeout_s), read=self._timeout_s),
-            "ca_certs": _ca_bundle(),
+            "ssl_context": context,
             "retries": urllib3.Retry(
                 5, connect=0, read=0, status=0, other=0, redirect=5, respect_retry_after_header=False
             ),
         }
         if not proxy:
             return urllib3.PoolManager(**common)
-        parts = urlsplit(proxy)
-        if parts.scheme not in ("http", "https"):
-            raise InvalidInputError(f"no support for the proxy {proxy}", hint="use an http:// or https:// proxy")
+        parts = _proxy_parts(proxy)
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
         headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
-        return urllib3.ProxyManager(proxy, proxy_headers=headers, **common)
+        return urllib3.ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=context, **common)
+
+
+def _proxy_parts(proxy: str) -> SplitResult:
+    """Return the parts of a proxy's URL; errors do not show its password."""
+    try:
+        parts = urlsplit(proxy)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidInputError("the proxy's URL cannot be", hint="use http://user:password@host:port") from error
+    shown = f"{parts.scheme}://{parts.hostname}:{port}"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInputError(
+            f"no support for the proxy {shown}",
+            hint="use an http:// or https:// proxy; a SOCKS proxy needs one of these in front of it",
+        )
+    return parts
 
 
 def _proxy_of(url: str) -> str:
@@ -92,18 +107,3 @@ def _proxy_of(url: str) -> str:
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
     return proxy if "://" in proxy or not proxy else f"http://{proxy}"
-
-
-def _ca_bundle() -> str | None:
-    """Return a bundle of certificates, or ``None`` for what OpenSSL takes by itself."""
-    named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    if named:
-        return named
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile or paths.capath:
-        return None
-    try:
-        import certifi  # noqa: PLC0415 - only where the system has no certificates, and if it is installed
-    except ImportError:
-        return None
-    return certifi.where()
