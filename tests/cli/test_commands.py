@@ -181,6 +181,17 @@ def test_a_reader_that_leaves_at_once_is_no_error(words: list[str]) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+def test_conditions_on_the_command_line(fake: FakeCrawls) -> None:
+    """--where-… takes comma lists and comes more than once, for run and for try alike."""
+    path = fake.files(fake.crawls[0])[0]
+    hosts = sorted({page.site.host for page in fake.pages[path]})[:3]
+    expected = {page.site.host for page in fake.pages[path] if page.themes and page.site.host in hosts}
+    where = ["--where-host", ",".join(hosts[:2]), "--where-host", hosts[2], "--where-status", "2xx"]
+    for command in (["run", "themes", "-o", "-", "-f", "jsonl", "--files", path], ["try", "themes", path]):
+        out, _ = call(*command, *where, "--base-url", fake.root)
+        assert {json.loads(line)["domain"].partition(":")[0] for line in out.splitlines()} == expected != set()
+
+
 def test_runs_are_listed_with_their_commands(fake: FakeCrawls, tmp_path: Path) -> None:
     """The runs there were come as JSON lines, or as a table with the commands that go on below it."""
     broken = tmp_path / "broken.warc.gz"
@@ -214,6 +225,9 @@ def test_jobs_are_listed() -> None:
         (["run", "themes", "-c", "latest", "-o", "x.csv", "--kind", "png"], 2, "warc, wat"),
         (["run", "themes", "-c", "latest", "-o", "x.csv", "--rate", "fast"], 2, "--rate"),
         (["run", "themes", "-c", "latest", "-o", "x.csv", "--on-damage", "cry"], 2, "skip or raise"),
+        (["run", "text", "-c", "latest", "-o", "x/", "--where-language", "icelandic"], 2, "isl, eng"),
+        (["run", "themes", "-c", "latest", "-o", "x/", "--where-language", "isl"], 2, "--kind wet"),
+        (["try", "themes", "x.warc.gz", "--where-host", "http://a.org/"], 2, "write example.org"),
         (["files", "png", "-c", "latest"], 2, "hint:"),
         (["files", "warc", "-c", "CC-MAIN-1999-01"], 3, "hint:"),
         (["try", "themes", "/no/such/file.warc.gz"], 3, "/no/such/file.warc.gz"),

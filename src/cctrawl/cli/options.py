@@ -49,6 +49,25 @@ def network_options(function: Function) -> Function:
     return wrapped  # type: ignore[return-value]  # the same command, as click sees it
 
 
+_WHERE = (
+    click.option(
+        "--where-host", multiple=True, metavar="HOST", help="Only records of this host, or of *.example.org."
+    ),
+    click.option("--where-status", multiple=True, metavar="STATUS", help="Only answers with status 200, or 2xx."),
+    click.option("--where-type", multiple=True, metavar="MIME", help="Only answers of text/html, or text/*."),
+    click.option(
+        "--where-language", multiple=True, metavar="CODE", help="Only pages in this language (ISO 639-3); on WET."
+    ),
+)
+
+
+def where_options(function: Function) -> Function:
+    """Add the conditions on records; each may be a comma list, and given more than once."""
+    for option in reversed(_WHERE):
+        function = option(function)
+    return function
+
+
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr; warnings and errors stay.")
 
 

@@ -19,6 +19,7 @@ from cctrawl.cli.options import (
     network_options,
     quiet_option,
     verbose_option,
+    where_options,
 )
 from cctrawl.settings import Settings, parse_duration, parse_size
 
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     metavar="FORMAT",
     help="csv, jsonl or parquet. [by the ending; folder: parquet]",
 )
+@where_options
 @click.option("--workers", type=int, metavar="N", help="Worker processes. [one per core]")
 @click.option(
     "--timeout",
@@ -97,6 +99,7 @@ def run_command(context: click.Context, /, files: tuple[str, ...], **options: An
     \b
     cctrawl run themes -c CC-MAIN-2016-07 --limit 4 -o themes.csv
     cctrawl run my_job.py:count -c latest --kind wat --sample 0.1% -o out/ -f parquet
+    cctrawl run text -c latest --where-language isl,dan -o texts/
     cctrawl run themes --files local.warc.gz more/*.warc.gz -o - -f jsonl
     cctrawl files warc -c latest | shuf -n 20 | cctrawl run themes --files - -o some.csv
     """  # noqa: D301 - \b is the character that keeps click from wrapping
@@ -140,6 +143,7 @@ def _tell(report: RunReport) -> None:
     type=click.Choice(["table", "csv", "jsonl"]),
     help="[table on a terminal, else jsonl]",
 )
+@where_options
 @click.option("--on-damage", default="skip", metavar="skip|raise", help="Skip damaged records, or stop. [skip]")
 @quiet_option
 @verbose_option
@@ -153,6 +157,10 @@ def try_command(
     format: str | None,  # noqa: A002 - the option's name
     on_damage: str,
     quiet: bool,
+    where_host: tuple[str, ...],
+    where_status: tuple[str, ...],
+    where_type: tuple[str, ...],
+    where_language: tuple[str, ...],
 ) -> None:
     """Run JOB over one FILE (a path, a URL or a listed path) and show the first rows. Nothing is kept.
 
@@ -161,9 +169,11 @@ def try_command(
     cctrawl try my_job.py:count https://data.commoncrawl.org/crawl-data/….warc.gz -n 5
     """  # noqa: D301 - \b is the character that keeps click from wrapping
     from cctrawl.output import Column, write_listing  # noqa: PLC0415 - not needed for --help
+    from cctrawl.runs.conditions import conditions  # noqa: PLC0415 - not needed for --help
     from cctrawl.runs.trial import Trial  # noqa: PLC0415 - not needed for --help
 
-    with Trial(job, file, on_damage=on_damage, settings=settings) as trial:
+    where = conditions(where_host, where_status, where_type, where_language)
+    with Trial(job, file, on_damage=on_damage, settings=settings, where=where) as trial:
         shown: Iterator[tuple[Any, ...]] = islice(trial.rows(), rows)
         first = next(shown, None)
         if first is not None:

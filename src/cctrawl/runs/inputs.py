@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from cctrawl.listings import files
 from cctrawl.runs.jobs.job import KINDS
 from cctrawl.settings import Settings, local_path, path_text
 from cctrawl.transport import is_listed, is_url
+
+_DERIVED = re.compile(r"\.warc\.(wat|wet)(?:\.|$)")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,11 @@ class Selection:
         )
         return json.dumps([self.crawl, self.kind, self.limit, self.sample, named])
 
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of its files, as far as names tell; else the one that was asked for."""
+        return {kind_of(path, self.kind) for path in self.named} or {self.kind}
+
     def resolve(self, settings: Settings) -> list[str]:
         """Return the inputs, in list order.
 
@@ -54,6 +62,12 @@ class Selection:
             where = f"{self.crawl}: none of its {len(listed):,} {self.kind} files" if self.crawl else "no file"
             raise NotFoundError(f"{where} is selected", hint="raise --sample or --limit")
         return chosen
+
+
+def kind_of(path: str, otherwise: str) -> str:
+    """Return the kind of a file by its name, ``….warc.wet.gz`` or ``….warc.wat.gz``; else the other one given."""
+    match = _DERIVED.search(path)
+    return match[1] if match else otherwise
 
 
 def in_sample(path: str, share: float) -> bool:

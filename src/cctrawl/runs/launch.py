@@ -10,6 +10,7 @@ from typing import Any
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.progress import open_progress
+from cctrawl.runs.conditions import conditions
 from cctrawl.runs.history import resumable
 from cctrawl.runs.inputs import named_files, select
 from cctrawl.runs.jobs import load_job
@@ -29,6 +30,10 @@ def run(
     sample: float | None = None,
     files: Iterable[str | os.PathLike[str]] | None = None,
     format: str | None = None,  # noqa: A002 - the option's name everywhere
+    where_host: str | Iterable[str] | None = None,
+    where_status: int | str | Iterable[int | str] | None = None,
+    where_type: str | Iterable[str] | None = None,
+    where_language: str | Iterable[str] | None = None,
     on_damage: str = "skip",
     workers: int | None = None,
     timeout: float | str = "30m",
@@ -56,6 +61,11 @@ def run(
         sample: the share of the files to take, chosen by a hash of the path.
         files: paths, URLs or listed paths, instead of a crawl.
         format: ``"csv"``, ``"jsonl"`` or ``"parquet"``; else by the file's ending, Parquet for a folder.
+        where_host: only records of these hosts: ``"example.org"`` on any port, ``"*.example.org"`` for it and every
+            host below it; like the others, one value, a comma list, or a list of these.
+        where_status: only HTTP answers with one of these statuses: ``200``, ``"2xx"``.
+        where_type: only HTTP answers of these MIME types: ``"text/html"``, ``"text/*"``.
+        where_language: only WET records in one of these languages, by ISO 639-3: ``"isl"``.
         on_damage: ``"skip"`` damaged records and report them, or ``"raise"``: the file counts as failed.
         workers: worker processes; one per core unless given.
         timeout: seconds, or a text like ``"30m"``, without a further record after which a worker is ended.
@@ -85,6 +95,7 @@ def run(
         reference, loaded = load_job(job)
     named = None if files is None else named_files(files)
     selection = select(crawl=crawl, kind=kind or loaded.kind, limit=limit, sample=sample, named=named)
+    where = conditions(where_host, where_status, where_type, where_language)
     options = RunOptions(
         workers=usable_cores() if workers is None else workers,
         timeout_s=parse_duration(timeout),
@@ -103,6 +114,7 @@ def run(
         on_damage=on_damage,
         options=options,
         settings=settings,
+        where=where,
     )
     progress = open_progress(quiet=quiet)
     try:

@@ -35,6 +35,7 @@ _WORDS = {
     "inputs": "the input list",
     "format": "the format",
     "on_damage": "--on-damage",
+    "where": "--where-…",
 }
 
 
@@ -49,6 +50,7 @@ class Identity:
         inputs: how the inputs were chosen: crawls, kind, limit and sample, or a hash of the files given.
         format: the output's format.
         on_damage: ``skip`` or ``raise``.
+        where: the conditions on records, empty for none.
     """
 
     job: str
@@ -57,6 +59,7 @@ class Identity:
     inputs: str
     format: str
     on_damage: str
+    where: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return the identity as JSON has it."""

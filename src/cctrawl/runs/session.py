@@ -12,6 +12,7 @@ from pathlib import Path
 from cctrawl.errors import AbortedError, CctrawlError, InvalidInputError
 from cctrawl.output import format_of
 from cctrawl.progress import Progress
+from cctrawl.runs.conditions import NO_CONDITIONS, Conditions
 from cctrawl.runs.engine import LocalEngine
 from cctrawl.runs.history import RUNNING, RecordedProgress
 from cctrawl.runs.inputs import Selection
@@ -62,6 +63,7 @@ class Session:
         on_damage: ``skip`` or ``raise``.
         options: how to go about it.
         settings: how to ask for bytes; ``None`` for the environment's.
+        where: which records the job gets.
 
     Attributes:
         failure: what ended the run early, once `run` has returned: to be raised when the report is out.
@@ -81,6 +83,7 @@ class Session:
         on_damage: str,
         options: RunOptions,
         settings: Settings | None,
+        where: Conditions = NO_CONDITIONS,
     ) -> None:
         if on_damage not in ON_DAMAGE:
             raise InvalidInputError(f"no such --on-damage: {on_damage!r}", hint=f"choose {' or '.join(ON_DAMAGE)}")
@@ -93,6 +96,7 @@ class Session:
             )
         if not 0 <= options.max_failures <= 1:
             raise InvalidInputError(f"--max-failures {options.max_failures:g} is no share", hint="0.05 or 5%")
+        where.check_kinds(selection.kinds)
         self._reference = reference
         self._job = job
         self._selection = selection
@@ -104,6 +108,7 @@ class Session:
         self._options = options
         self._settings = settings or Settings.resolve()
         self._on_damage = on_damage
+        self._where = where
         self.failure: BaseException | None = None
 
     def run(self, progress: Progress) -> RunReport:
@@ -184,6 +189,7 @@ class Session:
             self._is_folder and self._format == "csv",
             self._on_damage,
             self._settings,
+            self._where,
         )
         return LocalEngine(
             setup,
@@ -247,6 +253,7 @@ class Session:
             self._selection.key,
             self._format,
             self._on_damage,
+            self._where.key,
         )
         goes_on = folder.begun and not self._options.restart
         if goes_on:

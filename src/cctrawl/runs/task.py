@@ -18,6 +18,7 @@ from cctrawl.errors import (
     NotFoundError,
 )
 from cctrawl.output import PartSummary, PartWriter, open_part
+from cctrawl.runs.conditions import NO_CONDITIONS, Conditions
 from cctrawl.runs.jobs import Job, JobReference, take_tallies
 from cctrawl.settings import Settings
 from cctrawl.transport import Transport, locate
@@ -45,6 +46,7 @@ class Setup:
         header: whether a CSV part begins with its column names.
         on_damage: ``skip`` or ``raise``.
         settings: how to ask for bytes.
+        where: which records the job gets.
     """
 
     job: JobReference
@@ -52,6 +54,7 @@ class Setup:
     header: bool
     on_damage: str
     settings: Settings
+    where: Conditions = NO_CONDITIONS
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,7 @@ def _run(task: Task, setup: Setup, job: Job, transport: Transport, progress: Tas
         progress.reader = reader
         writer = progress.writer = open_part(task.part, setup.format, task.columns, header=setup.header)
         try:
-            _write_rows(job, reader, writer)
+            _write_rows(job, _Records(setup.where.met(reader)), writer)
             summary = _durable(writer)
         finally:
             _let_go(writer)
@@ -192,11 +195,11 @@ def _open_reader(stream: Stream, setup: Setup, job: Job, progress: TaskProgress)
         if len(progress.damages) < NAMED_DAMAGES:
             progress.damages.append((damage.offset, damage.skipped_bytes, damage.reason))
 
-    return read_records(stream, want=job.want, on_damage=note if setup.on_damage == "skip" else "raise")
+    want = setup.where.want(job.want)
+    return read_records(stream, want=want, on_damage=note if setup.on_damage == "skip" else "raise")
 
 
-def _write_rows(job: Job, reader: RecordReader, writer: PartWriter) -> None:
-    records = _Records(reader)
+def _write_rows(job: Job, records: _Records, writer: PartWriter) -> None:
     for row in _rows(job, records):
         _write(writer, row)
     # A job may catch what it should not. Then its rows look whole, but are not.
@@ -251,8 +254,8 @@ def _is_ours(frame: traceback.FrameSummary) -> bool:
 class _Records(Iterator["Record"]):
     """The records of an input; remembers that reading failed, whatever the job makes of the exception."""
 
-    def __init__(self, reader: RecordReader) -> None:
-        self._next = iter(reader).__next__
+    def __init__(self, records: Iterator[Record]) -> None:
+        self._next = records.__next__
         self.failure: CctrawlError | None = None
 
     def __next__(self) -> Record:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from cctrawl.errors import CctrawlError
 from cctrawl.output import RowShaper
+from cctrawl.runs.conditions import NO_CONDITIONS, Conditions
+from cctrawl.runs.inputs import kind_of
 from cctrawl.runs.jobs import load_job, take_tallies
 from cctrawl.runs.task import called, job_error
 from cctrawl.settings import Settings
@@ -33,20 +35,25 @@ class Trial:
         file: a path, a URL or a listed path.
         on_damage: ``skip`` or ``raise``.
         settings: how to ask for bytes.
+        where: which records the job gets.
 
     Raises:
-        InvalidInputError: no such job.
+        InvalidInputError: no such job, or conditions that no record of such a file can meet.
         NotFoundError: no such file.
         TransportError: the file cannot be read.
     """
 
-    def __init__(self, job: str, file: str, *, on_damage: str, settings: Settings) -> None:
+    def __init__(
+        self, job: str, file: str, *, on_damage: str, settings: Settings, where: Conditions = NO_CONDITIONS
+    ) -> None:
         _, self._job = load_job(job)
+        self._where = where
+        where.check_kinds([kind_of(file, self._job.kind)])
         self._transport = Transport(settings)
         self._damages: list[Damage] = []
         self._reader = read_records(
             locate(file, settings.base_url),
-            want=self._job.want,
+            want=where.want(self._job.want),
             on_damage=self._damages.append if on_damage == "skip" else "raise",
             transport=self._transport,
         )
@@ -85,7 +92,7 @@ class Trial:
 
     def _yielded(self) -> Iterator[object]:
         with redirect_stdout(sys.stderr):
-            rows = iter(called(self._job, iter(self._reader)))
+            rows = iter(called(self._job, self._where.met(self._reader)))
         try:
             while True:
                 with redirect_stdout(sys.stderr):

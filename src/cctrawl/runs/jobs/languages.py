@@ -32,7 +32,7 @@ def languages(records: Iterator[Record]) -> Iterator[tuple[str, str, int]]:
 
 def _main_language(record: Record) -> str:
     if record.type == "conversion":
-        return record.headers.get(LANGUAGE_FIELD, "").partition(",")[0].strip()
+        return record.field(LANGUAGE_FIELD).partition(",")[0].strip()
     return _detected(record.payload)
 
 

@@ -22,4 +22,4 @@ def _conversions(head: RecordHead) -> bool:
 def text(records: Iterator[Record]) -> Iterator[tuple[str, str, str]]:
     """One row per page: its URL, languages (``isl,eng``, the main one first; empty if unknown) and text."""
     for record in records:
-        yield record.url, record.headers.get(LANGUAGE_FIELD, ""), record.text
+        yield record.url, record.field(LANGUAGE_FIELD), record.text
