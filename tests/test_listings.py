@@ -250,6 +250,16 @@ def test_a_damaged_path_listing_is_an_error(data: bytes, fake: FakeCrawls, tmp_p
         files("warc", NEWEST, settings=Settings.resolve(base_url=str(root), data_dir=tmp_path / "data"))
 
 
+def test_listings_may_have_the_line_ends_of_windows(fake: FakeCrawls, tmp_path: Path) -> None:
+    """A listing that was edited, with CRLF at the ends of its lines, lists the same files."""
+    root = tmp_path / "root"
+    shutil.copytree(fake.root, root)
+    listing = root / "crawl-data" / NEWEST / "warc.paths.gz"
+    listing.write_bytes(gzip.compress(gzip.decompress(listing.read_bytes()).replace(b"\n", b"\r\n")))
+    settings = Settings.resolve(base_url=str(root), data_dir=tmp_path / "data")
+    assert files("warc", NEWEST, settings=settings) == fake.files(NEWEST)
+
+
 @pytest.mark.parametrize(
     "data", [b"{}", b'"x"', b"[1]", b'[{"name": "x"}]', b'[{"id": "x", "from": "yesterday"}]', b"[" * 200_000]
 )

@@ -295,4 +295,5 @@ def _parse_paths(data: bytes, location: str) -> list[str]:
         raise FormatError(f"{location} is no path listing: {error}", hint="try again with --refresh") from error
     if len(inflated) > _LIMIT_BYTES:
         raise FormatError(f"{location} is no path listing: it inflates to more than {_LIMIT_BYTES} bytes")
-    return [path for path in text.split("\n") if path]
+    lines = (line.removesuffix("\r") for line in text.split("\n"))  # not splitlines: it also splits at rarer marks
+    return [line for line in lines if line]

@@ -11,6 +11,7 @@ from cctrawl.testing.faults import (
     DropRandomly,
     Fault,
     IgnoreRange,
+    NoLength,
     Refuse,
     Reset,
     SlowAnswer,
@@ -138,3 +139,51 @@ def test_silence_is_a_failure(bench: Bench) -> None:
     with transport.open_stream(bench.url("b.warc.gz")) as stream:
         assert stream.read(4) == bench.body[:4]
     assert transport.counters.snapshot().retries == 1
+
+
+@pytest.mark.parametrize("name", ["a.warc.gz", "plain.warc", "empty"])
+def test_a_body_without_length_is_seen_to_be_whole(bench: Bench, name: str) -> None:
+    """Where only the end of the connection ends a body, one more question tells that nothing is behind it."""
+    (bench.server.folder / "plain.warc").write_bytes(bench.body)
+    (bench.server.folder / "empty").touch()
+    bench.faults(NoLength())
+    body = (bench.server.folder / name).read_bytes()
+    with bench.transport().open_stream(bench.url(name)) as stream:
+        assert stream.size_bytes is None
+        assert b"".join(iter(lambda: stream.read(70_000), b"")) == body
+        assert stream.size_bytes == len(body)
+        assert stream.read(1) == b""
+    assert [request.range for request in bench.server.requests] == [None, f"bytes={len(body)}-"]
+
+
+@pytest.mark.parametrize("fault", [DropRandomly(most_bytes=90_000), CutBody(after_bytes=70_000), CutBody(times=1)])
+def test_a_body_without_length_goes_on_where_it_broke(bench: Bench, fault: Fault) -> None:
+    """A connection that broke is not taken for the end of the file, though nobody announced one."""
+    (bench.server.folder / "plain.warc").write_bytes(bench.body)
+    bench.faults(NoLength(), fault)
+    transport = bench.transport()
+    assert transport.read_file(bench.url("plain.warc")) == bench.body
+    assert transport.counters.snapshot().resumed_streams >= 1
+
+
+def test_without_length_and_ranges_the_format_must_show_the_end(bench: Bench) -> None:
+    """Where the server cannot tell whether a body is whole, only formats whose readers notice a cut are taken."""
+    (bench.server.folder / "plain.warc").write_bytes(bench.body)
+    bench.faults(NoLength(), IgnoreRange())
+    transport = bench.transport()
+    assert transport.read_file(bench.url()) == bench.body
+    with pytest.raises(TransportError, match="neither length nor end") as caught:
+        transport.read_file(bench.url("plain.warc"))
+    assert caught.value.hint
+    bench.faults(NoLength(), IgnoreRange(), ChangedFile(after=1))
+    with pytest.raises(TransportError, match="changed while it was read"):
+        transport.read_file(bench.url("plain.warc"))
+
+
+def test_a_few_bytes_each_time_are_no_progress(bench: Bench) -> None:
+    """A server that breaks every connection after a byte fails after ten connections for each try."""
+    transport = bench.transport(tries=2)
+    bench.faults(CutBody(after_bytes=1))
+    with pytest.raises(TransportError, match="20 connections in a row broke within 1024 bytes"):
+        transport.read_file(bench.url())
+    assert len(bench.server.requests) == 20

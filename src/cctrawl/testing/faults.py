@@ -6,8 +6,8 @@ drawn from the server's seed, so the same requests in the same order meet the sa
 that concerns a request answers it; faults of the body add up.
 
 Refusals: ``Refuse``, ``RefuseAboveRate``. Broken connections: ``Reset``, ``CutBody``, ``DropRandomly``. Lies:
-``WrongLength``, ``IgnoreRange``, ``WrongContentRange``, ``XmlWith200``, ``ChangedFile``. Slowness: ``SlowBytes``,
-``SlowAnswer``.
+``WrongLength``, ``NoLength``, ``IgnoreRange``, ``WrongContentRange``, ``XmlWith200``, ``ChangedFile``. Slowness:
+``SlowBytes``, ``SlowAnswer``.
 """
 
 from __future__ import annotations
@@ -112,6 +112,11 @@ class WrongLength(Fault):
     """Announce a ``Content-Length`` that is off by ``by`` bytes; the file is sent as it is."""
 
     by: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoLength(Fault):
+    """Announce neither a length nor chunks: the end of the connection is the end of the body, as in HTTP/1.0."""
 
 
 @dataclass(frozen=True, kw_only=True)

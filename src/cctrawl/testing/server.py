@@ -29,6 +29,7 @@ from cctrawl.testing.faults import (
     Fault,
     FaultBook,
     IgnoreRange,
+    NoLength,
     Refuse,
     RefuseAboveRate,
     Reset,
@@ -203,6 +204,7 @@ class _Body:
     stop: int
     ranged: bool = False
     length_off_by: int = 0
+    lengthless: bool = False
     chunked: bool = False
     breaks_after: int | None = None
     resets: bool = False
@@ -251,7 +253,8 @@ class _Handler(BaseHTTPRequestHandler):
             salt = "-changed" if any(isinstance(fault, ChangedFile) for fault in faults) else ""
             etag = f'"{status.st_size:x}-{status.st_mtime_ns:x}{salt}"'
             modified = formatdate(status.st_mtime, usegmt=True)
-            body = self._requested(status.st_size, etag, modified)
+            asked = "" if any(isinstance(fault, IgnoreRange) for fault in faults) else self.headers.get("Range", "")
+            body = self._requested(asked, status.st_size, etag, modified)
             if body is None:
                 return self._send_error_document(416, path, content_range=f"bytes */{status.st_size}")
             for fault in faults:
@@ -261,9 +264,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send_body(body, stream)
         return None
 
-    def _requested(self, size: int, etag: str, modified: str) -> _Body | None:
+    def _requested(self, asked: str, size: int, etag: str, modified: str) -> _Body | None:
         """Return the body that the request asks for; ``None`` when there are no such bytes."""
-        match = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
+        match = re.fullmatch(r"bytes=(\d*)-(\d*)", asked)
         if_range = self.headers.get("If-Range", etag)
         if match is None or not any(match.groups()) or if_range not in (etag, modified):
             return _Body(size, 0, size)
@@ -277,7 +280,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(self._logged.status)
         if body.chunked:
             self.send_header("Transfer-Encoding", "chunked")
-        else:
+        elif not body.lengthless:
             self.send_header("Content-Length", str(max(0, body.stop - body.start + body.length_off_by)))
         if body.ranged:
             self.send_header("Content-Range", f"bytes {body.start}-{body.stop - 1}/{body.size}")
@@ -300,7 +303,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._logged.bytes_sent = sent
         if body.resets:
             self._reset()
-        elif sent < length or body.length_off_by or body.chunked:
+        elif sent < length or body.length_off_by or body.lengthless or body.chunked:
             self.close_connection = True
 
     def _send_slowly(self, stream: BinaryIO, length: int, bytes_per_s: float) -> None:
@@ -352,8 +355,8 @@ def _spoil(body: _Body, fault: Fault) -> None:
         body.chunked = isinstance(fault, CutBody) and fault.chunked
     elif isinstance(fault, WrongLength):
         body.length_off_by = fault.by
-    elif isinstance(fault, IgnoreRange):
-        body.start, body.stop, body.ranged = 0, body.size, False
+    elif isinstance(fault, NoLength):
+        body.lengthless = True
     elif isinstance(fault, WrongContentRange) and body.ranged:
         body.start = min(body.start + fault.shift, body.size - 1)
         body.stop = max(body.start + 1, min(body.stop + fault.shift, body.size))

@@ -73,6 +73,11 @@ def content_length(headers: Mapping[str, str]) -> int | None:
     return int(text) if re.fullmatch(r"\d{1,18}", text) else None
 
 
+def is_delimited(headers: Mapping[str, str]) -> bool:
+    """Tell whether a body's end can be told from a broken connection: it has a length, or chunks."""
+    return content_length(headers) is not None or "chunked" in headers.get("Transfer-Encoding", "").lower()
+
+
 def validator(headers: Mapping[str, str]) -> str | None:
     """Return what ``If-Range`` may compare: a strong ``ETag``, else ``Last-Modified``, else ``None``."""
     etag = headers.get("ETag", "")

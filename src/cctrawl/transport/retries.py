@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LONGEST_S = 30.0
 _LITTLE_BYTES = 64 * 2**10
+_WORTH_BYTES = 2**10  # a connection that brings less is hardly progress ...
+_CRAWLS_PER_TRY = 10  # ... and only so many in a row are allowed for each try
 
 
 class IntermittentError(Exception):
@@ -57,7 +59,7 @@ def plain(error: Exception) -> Exception:
 
 
 class Tries:
-    """The tries of one request or stream; progress makes them whole again.
+    """The tries of one request or stream; progress makes them whole again, unless it is only a few bytes each time.
 
     Args:
         location: what is asked for.
@@ -84,6 +86,7 @@ class Tries:
         self._counters = counters
         self._on_event = on_event
         self._failed = 0
+        self._crawled = 0
 
     def progressed(self, brought_bytes: int, asked_at: float) -> None:
         """Bytes came: forget the failures before; when they were few, let the spacing pass before the next try.
@@ -91,8 +94,17 @@ class Tries:
         Args:
             brought_bytes: what the connection brought, at least 1.
             asked_at: when it was opened, on the monotonic clock.
+
+        Raises:
+            TransportError: ten connections for each try, in a row, brought less than 1 KiB each.
         """
         self._failed = 0
+        self._crawled = self._crawled + 1 if brought_bytes < _WORTH_BYTES else 0
+        if self._crawled >= _CRAWLS_PER_TRY * self._tries:
+            raise TransportError(
+                f"{self._location}: {self._crawled} connections in a row broke within {_WORTH_BYTES} bytes",
+                hint="check the network, or allow more --tries",
+            )
         if brought_bytes < _LITTLE_BYTES:
             self._sleep(asked_at + self._spacing_s - time.monotonic())
 
