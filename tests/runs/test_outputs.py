@@ -14,7 +14,7 @@ from cctrawl.errors import InvalidInputError
 from cctrawl.output import open_part
 from cctrawl.runs.columns import RunColumns
 from cctrawl.runs.ledger import Identity, RunFolder, folder_of
-from cctrawl.runs.outputs import Output, output_for
+from cctrawl.runs.outputs import DonePart, Output, output_for
 from cctrawl.store import FAILED, STAGED, WAITING, LedgerFile
 
 IDENTITY = Identity("job", "sha", ("a", "b"), "inputs", "csv", "skip")
@@ -110,7 +110,7 @@ class Command:
             part.write(row)
         summary = part.finish()
         RunColumns(folder.ledger).settle(summary)
-        output.accept(position, path.name, {"rows": summary.rows, "length": summary.size_bytes}, [])
+        output.accept([DonePart(position, path.name, {"rows": summary.rows, "length": summary.size_bytes})])
 
     def content(self) -> object:
         """Return all that users can see."""

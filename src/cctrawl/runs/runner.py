@@ -18,12 +18,13 @@ from cctrawl.progress import Progress, Snapshot
 from cctrawl.runs.columns import RunColumns
 from cctrawl.runs.engine import Engine, Event, Failed, Finished, Progressed, Said
 from cctrawl.runs.ledger import RunFolder
-from cctrawl.runs.outputs import Output
+from cctrawl.runs.outputs import DonePart, Output
 from cctrawl.runs.report import Effort
 from cctrawl.runs.task import GIVE_UP, RETRY, STOP, Task, TaskFailure, TaskResult
 from cctrawl.store import FAILED, WAITING
 
 _TURN_S = 0.5
+_ENTER_S = 0.05
 _JUDGED_INPUTS = 200
 _LEAST_FAILURES = 20
 _SHOWN_LINES = 200
@@ -71,6 +72,8 @@ class Runner:
         self._fresh = iter(self._ledger.inputs(WAITING))
         self._again: list[tuple[float, int, str]] = []
         self._in_flight: dict[int, Task] = {}
+        self._finished: list[tuple[Task, TaskResult]] = []  # durable, not entered yet
+        self._enter_at = 0.0
         self._tries: dict[int, int] = {}
         self._outcomes: deque[bool] = deque(maxlen=_JUDGED_INPUTS)
         self._work = _Work()
@@ -93,10 +96,13 @@ class Runner:
         """
         try:
             while self._deal():
+                if self._finished and time.monotonic() >= self._enter_at:
+                    self._enter()  # while the workers are busy
                 for event in self._engine.events(self._pause_s()):
                     self._handle(event)
                 self._progress.update(self._snapshot())
         finally:
+            self._enter()
             if self._shown_lines > _SHOWN_LINES:
                 self._progress.note(f"({self._shown_lines - _SHOWN_LINES:,} more lines of the job are not shown)")
 
@@ -130,9 +136,10 @@ class Runner:
         return Task(position, location, part, self._columns.names)
 
     def _pause_s(self) -> float:
-        if not self._again or not self._engine.free():
-            return _TURN_S
-        return min(_TURN_S, max(0.0, self._again[0][0] - time.monotonic()))
+        until = [self._enter_at] if self._finished else []
+        if self._again and self._engine.free():
+            until.append(self._again[0][0])
+        return min([_TURN_S, *(max(0.0, moment - time.monotonic()) for moment in until)])
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Said):
@@ -143,7 +150,7 @@ class Runner:
             task = self._in_flight.pop(event.position)
             self._work.ended(event.position)
             if isinstance(event, Finished):
-                self._finished(task, event.result)
+                self._done_task(task, event.result)
             elif isinstance(event, Failed):
                 self._failed_try(task, event.failure)
             elif event.is_innocent:
@@ -151,32 +158,45 @@ class Runner:
             else:
                 self._failed_try(task, TaskFailure(RETRY, event.reason))
 
-    def _finished(self, task: Task, result: TaskResult) -> None:
+    def _done_task(self, task: Task, result: TaskResult) -> None:
         try:
             self._columns.settle(result.part)
         except JobError as error:
             task.part.unlink(missing_ok=True)
             self._failed_try(task, TaskFailure(GIVE_UP, str(error), hint=error.hint))
             return
-        self._output.accept(
-            task.position,
-            task.part.name,
-            {
-                "rows": result.part.rows,
-                "length": result.part.size_bytes,
-                "records": result.records,
-                "source_bytes": result.source_bytes,
-                "damaged": result.damaged,
-                "tries": self._tries.pop(task.position, 0) + 1,
-                "tallies": json.dumps(result.tallies) if result.tallies else None,
-            },
-            result.damages,
-        )
-        self._done += 1
-        self._work.done(result)
+        if not self._finished:
+            self._enter_at = time.monotonic() + _ENTER_S
+        self._finished.append((task, result))
         self._outcomes.append(True)
+
+    def _enter(self) -> None:
+        """Enter the inputs that got done since the last time into the ledger, and place what can be placed.
+
+        Many at once, for each time costs some waiting for the disk. What is cut short here is done again.
+        """
+        finished, self._finished = self._finished, []
+        if not finished:
+            return
+        self._output.accept([self._part(task, result) for task, result in finished])
+        for _, result in finished:
+            self._done += 1
+            self._work.done(result)
         self._output.advance()
-        self._note_damages(task, result)
+        for task, result in finished:
+            self._note_damages(task, result)
+
+    def _part(self, task: Task, result: TaskResult) -> DonePart:
+        values = {
+            "rows": result.part.rows,
+            "length": result.part.size_bytes,
+            "records": result.records,
+            "source_bytes": result.source_bytes,
+            "damaged": result.damaged,
+            "tries": self._tries.pop(task.position, 0) + 1,
+            "tallies": json.dumps(result.tallies) if result.tallies else None,
+        }
+        return DonePart(task.position, task.part.name, values, result.damages)
 
     def _failed_try(self, task: Task, failure: TaskFailure) -> None:
         task.part.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """How durable parts become visible rows, exactly once, whatever dies in between.
 
 Each kind of output has the same moments: `recover` brings disk and ledger together when a run goes on, `accept`
-takes the part of a finished input, `advance` places what can be placed, `finish` gives the output its name. The
+takes the parts of finished inputs, `advance` places what can be placed, `finish` gives the output its name. The
 order is always: data durable, then the ledger, then what that makes superfluous is removed. A death between
 two steps leaves something to repeat or to remove, never a row lost or doubled.
 
@@ -16,10 +16,10 @@ from pathlib import Path
 from cctrawl.runs.ledger import RunFolder
 from cctrawl.runs.outputs.assembled import ParquetFile
 from cctrawl.runs.outputs.inorder import Stdout, TextFile
-from cctrawl.runs.outputs.output import Output
+from cctrawl.runs.outputs.output import DonePart, Output
 from cctrawl.runs.outputs.parts import ANY_PART, Folder, part_name
 
-__all__ = ["ANY_PART", "Output", "output_for", "part_name"]
+__all__ = ["ANY_PART", "DonePart", "Output", "output_for", "part_name"]
 
 
 def output_for(

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.output import sync_folder
 from cctrawl.runs.ledger import RunFolder
 from cctrawl.store import STAGED, InputRow
+
+
+@dataclass(frozen=True)
+class DonePart:
+    """The part of an input that is done.
+
+    Attributes:
+        position: the input.
+        name: the part's file name among the staged ones.
+        values: what else the ledger keeps of the input.
+        damages: the damaged places found in it: ``(offset, skipped_bytes, reason)``.
+    """
+
+    position: int
+    name: str
+    values: Mapping[str, object]
+    damages: Sequence[tuple[int, int, str]] = ()
 
 
 class Output(ABC):
@@ -23,24 +41,17 @@ class Output(ABC):
         self._folder = folder
         self._ledger = folder.ledger
 
-    def accept(
-        self, position: int, part: str, values: dict[str, object], damages: Iterable[tuple[int, int, str]]
-    ) -> None:
-        """Enter an input as done: its part, a file name among the staged ones, is durable.
-
-        Args:
-            position: the input.
-            part: the part's file name.
-            values: what else the ledger keeps of the input.
-            damages: the damaged places found in it.
+    def accept(self, parts: Sequence[DonePart]) -> None:
+        """Enter inputs as done, all or none: their parts are durable, their names are made so here.
 
         Raises:
             OSError: the disk refuses.
         """
         sync_folder(self._folder.staged)
         with self._ledger.transaction():
-            self._ledger.update(position, state=STAGED, part=part, **values)
-            self._ledger.set_damages(position, damages)
+            for part in parts:
+                self._ledger.update(part.position, state=STAGED, part=part.name, **part.values)
+                self._ledger.set_damages(part.position, part.damages)
 
     @abstractmethod
     def recover(self) -> None:
