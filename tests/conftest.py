@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pytest
 import trustme
 import urllib3
+from tests.s3_proxy import Proxy
 
 from cctrawl.testing import FakeCrawls, FakeServer, build
 
@@ -48,7 +49,8 @@ def _no_account_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 MOTO = """
-import sys
+import os, sys
+os.environ["S3_UPLOAD_PART_MIN_SIZE"] = "1"
 from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()
@@ -79,10 +81,11 @@ class Moto:
         url = f"{self.url}/{bucket}/{quote(key)}"
         assert urllib3.request("PUT", url, body=data).status == 200
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables that lead there."""
-        return {"AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+    def lead(self, patch: pytest.MonkeyPatch, url: str = "") -> None:
+        """Set the variables that lead there, or to what stands between."""
+        patch.setenv("AWS_ENDPOINT_URL", url or self.url)
+        patch.setenv("AWS_ACCESS_KEY_ID", "id")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +98,14 @@ def moto() -> Iterator[Moto]:
         yield Moto(process.stdout.readline().strip())
         process.stdin.close()
         process.wait(20)
+
+
+@pytest.fixture
+def proxy(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """Stand between us and moto."""
+    with Proxy(moto.url) as proxy:
+        moto.lead(monkeypatch, proxy.url)
+        yield proxy
 
 
 @pytest.fixture(scope="session")

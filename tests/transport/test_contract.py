@@ -98,8 +98,7 @@ def place(
 
 def filled(moto: Moto, patch: pytest.MonkeyPatch) -> str:
     """Give moto the same files, and us the way there; return the root."""
-    for name, value in moto.environment.items():
-        patch.setenv(name, value)
+    moto.lead(patch)
     bucket = moto.make_bucket()
     moto.put(bucket, NAME, BODY)
     moto.put(bucket, "empty", b"")

@@ -5,12 +5,12 @@ location is). ``folder``, ``http`` and ``s3`` are the backends; ``http`` is help
 ``answers`` (is this answer what was asked for?), ``streams`` (a body that goes on where it broke), ``retries``
 (intermittent failures), ``pools`` (connections and proxies), ``certificates`` and ``governor`` (how hard to ask),
 whose arithmetic is in ``pacing``. ``s3`` asks in the same way, at the address and with the signature that ``aws``
-knows.
+knows. Writes are in ``folder_writer`` and ``uploads`` (S3).
 """
 
 from __future__ import annotations
 
-from cctrawl.transport.backend import Stream, Tail
+from cctrawl.transport.backend import FileEntry, Stream, Tail
 from cctrawl.transport.counters import Counters, CountersSnapshot
 from cctrawl.transport.events import TransportEvent
 from cctrawl.transport.location import is_listed, is_url, locate
@@ -20,6 +20,7 @@ from cctrawl.transport.transport import Transport
 __all__ = [
     "Counters",
     "CountersSnapshot",
+    "FileEntry",
     "Policy",
     "Stream",
     "Tail",

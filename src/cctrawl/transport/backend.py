@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
@@ -23,6 +25,19 @@ class Tail:
 
     data: bytes
     start: int
+    size: int
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file as listings have it.
+
+    Attributes:
+        location: where it is.
+        size: its size in bytes.
+    """
+
+    location: str
     size: int
 
 
@@ -85,4 +100,28 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Close what is kept open, and wake threads that wait."""
+        ...
+
+
+class Writer(Protocol):
+    """Writes to one kind of location; safe for threads. What holds is said in ``Transport``."""
+
+    def put(self, source: Path, location: str) -> None:
+        """Write a local file's bytes to a location."""
+        ...
+
+    def copy(self, source: str, location: str) -> None:
+        """Copy a file within this kind of location."""
+        ...
+
+    def delete(self, location: str) -> None:
+        """Remove a file."""
+        ...
+
+    def list_files(self, prefix: str) -> Iterator[FileEntry]:
+        """Yield the files whose location begins so, in order."""
+        ...
+
+    def drop_unfinished(self, prefix: str) -> None:
+        """Remove what writes that died left behind."""
         ...

@@ -40,7 +40,7 @@ class FolderBackend:
 
     def read_range(self, location: str, start: int, stop: int) -> bytes:
         """Return exactly the bytes ``[start, stop)``."""
-        with _named_errors(location), _opened(location) as file:
+        with named_errors(location), opened(location) as file:
             size = _size(file)
             if stop > size:
                 raise TransportError(f"{location} has {size} bytes: there is no range [{start}, {stop})")
@@ -48,14 +48,14 @@ class FolderBackend:
 
     def read_tail(self, location: str, length: int) -> Tail:
         """Return the last ``length`` bytes, or all when there are fewer."""
-        with _named_errors(location), _opened(location) as file:
+        with named_errors(location), opened(location) as file:
             size = _size(file)
             start = max(0, size - length)
             return Tail(self._read(file, location, start, size), start, size)
 
     def size(self, location: str) -> int:
         """Return the size in bytes."""
-        with _named_errors(location), _opened(location) as file:
+        with named_errors(location), opened(location) as file:
             return _size(file)
 
     def close(self) -> None:
@@ -82,8 +82,8 @@ class FolderStream:
         self.name = self._location = location
         self._counters = counters
         self.position = 0
-        with _named_errors(location):
-            self._file = _opened(location)
+        with named_errors(location):
+            self._file = opened(location)
             self.size_bytes = _size(self._file)
 
     def read(self, length: int) -> bytes:
@@ -93,7 +93,7 @@ class FolderStream:
         length = min(length, self.size_bytes - self.position)
         if length <= 0:
             return b""
-        with _named_errors(self._location):
+        with named_errors(self._location):
             data = self._file.read(length)
         if not data:
             raise TransportError(
@@ -116,7 +116,13 @@ class FolderStream:
         self.close()
 
 
-def _opened(location: str) -> BinaryIO:
+def opened(location: str) -> BinaryIO:
+    """Return a file opened to be read, unbuffered.
+
+    Raises:
+        InvalidInputError: no such path can be.
+        OSError: the operating system refuses.
+    """
     try:
         return open(location, "rb", buffering=0)  # noqa: PTH123 - closed by the caller; a path is a str here
     except ValueError as error:  # a NUL, or what the file system cannot encode
@@ -128,7 +134,7 @@ def _size(file: BinaryIO) -> int:
 
 
 @contextlib.contextmanager
-def _named_errors(location: str) -> Iterator[None]:
+def named_errors(location: str) -> Iterator[None]:
     """Turn the operating system's errors into ours."""
     try:
         yield

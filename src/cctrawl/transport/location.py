@@ -70,6 +70,18 @@ def split_s3(location: str) -> tuple[str, str]:
     return bucket, key
 
 
+def split_object(location: str) -> tuple[str, str]:
+    """Return bucket and key, as `split_s3`, of what must be an object.
+
+    Raises:
+        InvalidInputError: there is no key.
+    """
+    bucket, key = split_s3(location)
+    if not key:
+        raise InvalidInputError(f"{location} is a bucket, not a file", hint="write s3://bucket/key")
+    return bucket, key
+
+
 def host_of(location: str) -> str:
     """Return ``scheme://host[:port]`` of a URL, in lower case, the default port left out; of S3 ``s3://bucket``.
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from cctrawl.errors import AccessDeniedError, NotFoundError, TransportError
 from cctrawl.transport.aws import NO_CREDENTIALS, Account
 from cctrawl.transport.http import HttpBackend
-from cctrawl.transport.location import split_s3
+from cctrawl.transport.location import split_object, split_s3
 from cctrawl.transport.retries import IntermittentError
+from cctrawl.transport.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,9 @@ class S3Backend(HttpBackend):
     Raises:
         InvalidInputError: the extra ``s3`` is missing, or AWS is set up in a way that cannot be.
         AccessDeniedError: credentials are configured, but cannot be had.
+
+    Attributes:
+        uploads: what can be written.
     """
 
     _refusals = (429, 503)
@@ -56,10 +60,11 @@ class S3Backend(HttpBackend):
     ) -> None:
         self._account = Account()
         super().__init__(settings, ramp=ramp, policy=policy, counters=counters, on_event=on_event)
+        self.uploads = Uploads(self)
 
     def _send(self, location: str, request: Request) -> urllib3.BaseHTTPResponse:
         """Send a request to where the bucket is; learn that from the first answer, if need be."""
-        bucket, key = split_s3(location)
+        bucket, key = split_s3(location) if request.query else split_object(location)
         response = self._send_signed(bucket, key, request)
         region = response.headers.get(_REGION)
         if response.status in _ELSEWHERE and region and self._account.moved(bucket, region):

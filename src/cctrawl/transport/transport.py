@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cctrawl.errors import FormatError, InvalidInputError, TransportError
 from cctrawl.transport.counters import Counters
 from cctrawl.transport.folder import FolderBackend
+from cctrawl.transport.folder_writer import FolderWriter
 from cctrawl.transport.location import host_of, is_s3, is_url, split_s3
 from cctrawl.transport.pacing import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
 
     from cctrawl.settings import Settings
-    from cctrawl.transport.backend import Backend, Stream, Tail
+    from cctrawl.transport.backend import Backend, FileEntry, Stream, Tail, Writer
     from cctrawl.transport.events import TransportEvent
     from cctrawl.transport.http import HttpBackend
     from cctrawl.transport.s3 import S3Backend
@@ -27,7 +29,9 @@ _PIECE_BYTES = 256 * 2**10
 
 
 class Transport:
-    """Reads files from URLs and folders; a context manager, safe for threads, one per process and never forked.
+    """Reads files from URLs, S3 and folders, and writes to the latter two; a context manager, safe for threads.
+
+    There is one for each process; it is never forked.
 
     A *location* is an absolute folder path or a full URL; ``locate`` makes one. Over HTTP and from S3, broken
     streams go on where they stopped, intermittent failures are tried again, refusals and blocks are waited out, and
@@ -100,6 +104,53 @@ class Transport:
         """Return the size in bytes."""
         return self._backend(location).size(location)
 
+    def put(self, source: Path, location: str) -> None:
+        """Write a local file's bytes to a location, in place of what is there.
+
+        Nobody sees less than all of them there, whenever this process dies; when this returns they are there for
+        good, and their number has been checked. To S3, files of more than 16 MiB go in parts.
+
+        Raises:
+            InvalidInputError: nothing can be written there: HTTP.
+            OSError: the source cannot be read.
+        """
+        self._writer(location).put(source, location)
+
+    def copy(self, source: str, location: str) -> None:
+        """Copy a file within folders, or within S3, where its bytes do not come here (up to 5 GiB); as `put`.
+
+        Raises:
+            InvalidInputError: the two are of different kinds, or of one that cannot be written.
+        """
+        if is_url(source) != is_url(location):
+            raise InvalidInputError(
+                f"cannot copy from {source} to {location}", hint="copy within folders, or within s3://"
+            )
+        self._writer(source)  # says so if it is of another kind
+        self._writer(location).copy(source, location)
+
+    def delete(self, location: str) -> None:
+        """Remove a file; one that is not there is as good as removed.
+
+        Raises:
+            InvalidInputError: nothing can be removed there: HTTP.
+        """
+        self._writer(location).delete(location)
+
+    def list_files(self, prefix: str) -> Iterator[FileEntry]:
+        """Yield the files whose location begins with a prefix, without those in folders below, in order, lazily.
+
+        A folder or prefix that is not there has no files.
+
+        Raises:
+            InvalidInputError: nothing can be listed there: HTTP.
+        """
+        return self._writer(prefix).list_files(prefix)
+
+    def drop_unfinished(self, prefix: str) -> None:
+        """Remove what writes that died left behind below a folder or prefix; nobody else must write there now."""
+        self._writer(prefix).drop_unfinished(prefix)
+
     def close(self) -> None:
         """Close connections and wake threads that wait; may be called twice. Nothing can be asked afterwards."""
         with self._lock:
@@ -116,6 +167,12 @@ class Transport:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _writer(self, location: str) -> Writer:
+        if location.startswith(("http://", "https://")):
+            raise InvalidInputError(f"nothing can be written to {location}", hint="use s3://… or a folder")
+        backend = self._backend(location)
+        return FolderWriter() if backend is self._folder else cast("S3Backend", backend).uploads
 
     def _backend(self, location: str) -> Backend:
         with self._lock:
@@ -156,8 +213,7 @@ class Transport:
 def _check_url(location: str) -> None:
     """Find a URL that we cannot ask for before anything is made for it."""
     if is_s3(location):
-        if not split_s3(location)[1]:
-            raise InvalidInputError(f"{location} is a bucket, not a file", hint="write s3://bucket/key")
+        split_s3(location)
         return
     if not location.startswith(("http://", "https://")):
         raise InvalidInputError(f"no location: {location}", hint="use https://…, http://…, s3://… or a path")

@@ -1,0 +1,156 @@
+"""Writes to S3: an object is there whole, under its name, or it is not there at all.
+
+Small files go in one request, larger ones in parts; what a death leaves of those is no object, is seen by nobody,
+and `drop_unfinished` removes it. Signatures cover the bodies, so that S3 itself refuses what was damaged under way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlencode
+from xml.etree import ElementTree as ET
+
+from cctrawl.errors import AccessDeniedError, CctrawlError, NotFoundError, TransportError
+from cctrawl.transport import answers
+from cctrawl.transport.backend import FileEntry
+from cctrawl.transport.location import host_of, split_object, split_s3
+from cctrawl.transport.request import Request
+from cctrawl.transport.retries import IntermittentError
+
+if TYPE_CHECKING:
+    import urllib3
+
+    from cctrawl.transport.http import HttpBackend
+
+PART_BYTES = 16 * 2**20  # of memory per upload; S3 takes parts from 5 MiB
+_MOST_PARTS = 10_000
+_ANSWER_BYTES = 16 * 2**20  # a page of a listing has 1,000 keys of 1,024 bytes at most
+
+
+class Uploads:
+    """What can be written, listed and removed in a bucket.
+
+    Args:
+        backend: who asks.
+    """
+
+    def __init__(self, backend: HttpBackend) -> None:
+        self._backend = backend
+
+    def put(self, source: Path, location: str) -> None:
+        """Write a local file's bytes to an object; see ``Transport.put``."""
+        size = source.stat().st_size
+        if size <= PART_BYTES:
+            self._ask(location, Request("PUT", body=source.read_bytes()))
+        else:
+            self._put_in_parts(source, size, location)
+        self._check_size(location, size)
+
+    def copy(self, source: str, location: str) -> None:
+        """Copy an object within S3, without its bytes coming here; see ``Transport.copy``."""
+        size = self._backend.size(source)
+        bucket, key = split_s3(source)
+        header = {"x-amz-copy-source": quote(f"/{bucket}/{key}", safe="/-._~")}
+        self._ask(location, Request("PUT", headers=header))
+        self._check_size(location, size)
+
+    def delete(self, location: str) -> None:
+        """Remove an object; one that is not there is as good as removed."""
+        self._ask(location, Request("DELETE"))
+
+    def list_files(self, prefix: str) -> Iterator[FileEntry]:
+        """Yield the objects whose location begins so, not those behind a further ``/``; see ``Transport``."""
+        query = {"list-type": "2", "prefix": split_s3(prefix)[1], "delimiter": "/", "encoding-type": "url"}
+        while True:
+            page = self._page(prefix, query)
+            for entry in page.iterfind("{*}Contents"):
+                key = unquote(_text(entry, "Key"))
+                yield FileEntry(f"{host_of(prefix)}/{key}", int(_text(entry, "Size")))
+            if _text(page, "IsTruncated") != "true":
+                return
+            query["continuation-token"] = _text(page, "NextContinuationToken")
+
+    def drop_unfinished(self, prefix: str) -> None:
+        """Remove what uploads in parts left behind below a prefix, as far as we may; nobody else must be at it."""
+        with suppress(AccessDeniedError):
+            query = {"uploads": "", "prefix": split_s3(prefix)[1], "encoding-type": "url"}
+            for upload in self._page(prefix, query).iterfind("{*}Upload"):
+                location = f"{host_of(prefix)}/{unquote(_text(upload, 'Key'))}"
+                self._abort(location, _text(upload, "UploadId"))
+
+    def _put_in_parts(self, source: Path, size: int, location: str) -> None:
+        split_object(location)
+        answer = self._ask(location, Request("POST", query="uploads="))
+        upload = _text(_parsed(answer.body), "UploadId")
+        with self._aborted_on_error(location, upload), source.open("rb") as file:
+            tags: list[str] = []
+            while body := file.read(max(PART_BYTES, -(-size // _MOST_PARTS))):
+                query = urlencode({"partNumber": len(tags) + 1, "uploadId": upload})
+                tags.append(self._ask(location, Request("PUT", query=query, body=body)).headers.get("ETag", ""))
+            self._complete(location, upload, tags)
+
+    def _complete(self, location: str, upload: str, tags: list[str]) -> None:
+        parts = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
+            for number, tag in enumerate(tags, 1)
+        )
+        body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+        request = Request("POST", query=urlencode({"uploadId": upload}), body=body)
+        try:
+            self._ask(location, request)
+        except NotFoundError as error:
+            raise TransportError(f"{location}: its upload was ended by somebody", hint="upload it again") from error
+
+    @contextmanager
+    def _aborted_on_error(self, location: str, upload: str) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            with suppress(CctrawlError):  # `drop_unfinished` comes later
+                self._abort(location, upload)
+            raise
+
+    def _abort(self, location: str, upload: str) -> None:
+        with suppress(NotFoundError):
+            self._ask(location, Request("DELETE", query=urlencode({"uploadId": upload})))
+
+    def _page(self, prefix: str, query: dict[str, str]) -> ET.Element:
+        answer = self._ask(f"{host_of(prefix)}/", Request(query=urlencode(query, quote_via=quote, safe="-._~")))
+        return _parsed(answer.body)
+
+    def _check_size(self, location: str, size: int) -> None:
+        found = self._backend.size(location)
+        if found != size:
+            raise TransportError(f"{location} has {found} bytes where {size} were written")
+
+    def _ask(self, location: str, request: Request) -> _Answer:
+        def consume(response: urllib3.BaseHTTPResponse) -> _Answer:
+            body = response.read(_ANSWER_BYTES)
+            response.release_conn()
+            # What takes long is answered with status 200 before it is done: then the body tells how it went.
+            if re.search(rb"<Error[ >]", body[:1000]):
+                raise IntermittentError(f"status 200, but {answers.summary(body)}")
+            return _Answer(response.headers, body)
+
+        return self._backend.ask(location, consume, request)
+
+
+class _Answer:
+    def __init__(self, headers: urllib3.HTTPHeaderDict, body: bytes) -> None:
+        self.headers = headers
+        self.body = body
+
+
+def _parsed(body: bytes) -> ET.Element:
+    try:
+        return ET.fromstring(body)  # noqa: S314 - expat refuses bombs since 2.4.1
+    except ET.ParseError as error:
+        raise TransportError(f"S3 answered what is no XML: {answers.summary(body)}") from error
+
+
+def _text(element: ET.Element, name: str) -> str:
+    return element.findtext(f"{{*}}{name}") or ""
