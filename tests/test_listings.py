@@ -23,6 +23,7 @@ from cctrawl.testing import FakeCrawls, FakeServer, Refuse
 from cctrawl.transport import Transport
 
 NEWEST = "CC-MAIN-2024-22"
+ARC = "CC-MAIN-2009-2010"
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def real_tree(root: Path, real_data: Path) -> Settings:
 def test_crawls_are_listed_newest_first(on_disk: Settings) -> None:
     """Every crawl comes with its id, name and times in UTC, the newest first."""
     found = crawls(settings=on_disk)
-    assert [crawl.id for crawl in found] == [NEWEST, "CC-MAIN-2023-50", "CC-MAIN-2020-24"]
+    assert [crawl.id for crawl in found] == [NEWEST, "CC-MAIN-2023-50", "CC-MAIN-2020-24", ARC]
     assert found[0].name == "May 2024 Index"
     assert found[0].start == datetime(2024, 5, 17, tzinfo=timezone.utc)
 
@@ -65,7 +66,8 @@ def test_crawls_are_listed_newest_first(on_disk: Settings) -> None:
         ("latest", [NEWEST]),
         ("latest-2", [NEWEST, "CC-MAIN-2023-50"]),
         ("2020", ["CC-MAIN-2020-24"]),
-        ("2020, latest,all", ["CC-MAIN-2020-24", NEWEST, "CC-MAIN-2023-50"]),
+        ("2020, latest,all", ["CC-MAIN-2020-24", NEWEST, "CC-MAIN-2023-50", ARC]),
+        ("2009,2010", [ARC]),
     ],
 )
 def test_crawl_expressions(expression: str, expected: list[str], on_disk: Settings) -> None:
@@ -106,6 +108,19 @@ def test_files_of_each_kind_are_there(fake: FakeCrawls, on_disk: Settings) -> No
         assert all((fake.root / path).exists() for path in found), kind
         assert not [path for path in found if re.search(r"cluster\.idx|metadata\.yaml", path)]
     assert files("warc", NEWEST, settings=on_disk) == fake.files(NEWEST)
+
+
+@pytest.mark.parametrize("name", ["warc", "arc"])
+def test_crawls_of_arc_files_are_listed(name: str, fake: FakeCrawls, tmp_path: Path) -> None:
+    """Their listing is found under either name, and other kinds are missing."""
+    folder = tmp_path / "crawl-data" / ARC
+    folder.mkdir(parents=True)
+    shutil.copy(fake.root / "crawl-data" / ARC / "warc.paths.gz", folder / f"{name}.paths.gz")
+    shutil.copy(fake.root / "collinfo.json", tmp_path)
+    settings = Settings.resolve(base_url=str(tmp_path), data_dir=tmp_path / "data")
+    assert files("warc", ARC, settings=settings) == fake.files(ARC)
+    with pytest.raises(NotFoundError, match=f"{ARC} has no listing of wet files"):
+        files("wet", ARC, settings=settings)
 
 
 def test_several_crawls_are_listed_in_the_order_named(fake: FakeCrawls, on_disk: Settings) -> None:

@@ -15,7 +15,7 @@ import logging
 import re
 import time
 import zlib
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from difflib import get_close_matches
@@ -48,6 +48,7 @@ _SUFFIXES = {
 KINDS = tuple(_SUFFIXES)
 
 _CRAWL_ID = re.compile(r"CC-MAIN-\d{4}(-\d{2}|-\d{4})?")
+_ARC_CRAWLS = ("CC-MAIN-2008-2009", "CC-MAIN-2009-2010", "CC-MAIN-2012")
 _NEWS_ID = re.compile(r"CC-NEWS-(\d{4})-(\d{2})")
 _LATEST = re.compile(r"latest(?:-(\d{1,4}))?")
 _CACHED_FOR_S = 86_400
@@ -202,10 +203,10 @@ class _Source:
 
     def paths(self, kind: str, crawl: str) -> list[str]:
         """The lines of a path listing as they stand there."""
-        try:
-            return self._read(self.settings.base_url + _listing_path(kind, crawl), _parse_paths)
-        except NotFoundError as error:
-            raise self._missing(kind, crawl) from error
+        for path in _listing_paths(kind, crawl):
+            with suppress(NotFoundError):
+                return self._read(self.settings.base_url + path, _parse_paths)
+        raise self._missing(kind, crawl)
 
     def _missing(self, kind: str, crawl: str) -> NotFoundError:
         if _NEWS_ID.fullmatch(crawl):
@@ -257,13 +258,15 @@ class _Source:
             _log.warning("%s; %s will be asked for again", error, location)
 
 
-def _listing_path(kind: str, crawl: str) -> str:
+def _listing_paths(kind: str, crawl: str) -> list[str]:
+    """Where a listing may be, the likeliest place first."""
     news = _NEWS_ID.fullmatch(crawl)
     if not news:
-        return f"crawl-data/{crawl}/{kind}.paths.gz"
+        names = (kind, "arc") if kind == "warc" and crawl in _ARC_CRAWLS else (kind,)
+        return [f"crawl-data/{crawl}/{name}.paths.gz" for name in names]
     if kind != "warc":
         raise InvalidInputError(f"CC-NEWS has no {kind} files", hint="it has WARC files only: --kind warc")
-    return f"crawl-data/CC-NEWS/{news[1]}/{news[2]}/warc.paths.gz"
+    return [f"crawl-data/CC-NEWS/{news[1]}/{news[2]}/warc.paths.gz"]
 
 
 def _parse_crawls(data: bytes, location: str) -> list[Crawl]:

@@ -41,7 +41,7 @@ def _demonstrate(folder: Path, rows: Path, data_dir: Path, *, quiet: bool) -> No
     from cctrawl.testing import CutBody, FakeServer, Refuse, Size, build  # noqa: PLC0415 - not needed for --help
 
     click.echo("1. Building a small Common Crawl: pages in many languages, some of them WordPress.", err=True)
-    fake = build(folder, seed=22, size=Size(crawls=(_CRAWL,), news=(), segments=3, pages_per_file=60))
+    fake = build(folder, seed=22, size=Size(crawls=(_CRAWL,), arc=(), news=(), segments=3, pages_per_file=60))
     paths = fake.files(_CRAWL)
     click.echo(f"   {_CRAWL} has {len(paths)} WARC files.", err=True)
     click.echo("2. Serving it on this machine: connections break, requests are refused.", err=True)

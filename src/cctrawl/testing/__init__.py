@@ -6,9 +6,9 @@ faults on demand. `WarcWriter` writes WARC files of your own. ``python -m cctraw
 all from a shell.
 
 Read in this order: ``build`` (what lies where), ``archive`` (the records of a file), ``answer``, ``pages``,
-``wordpress`` and ``sites`` with ``corpus`` (what the fake web answers), ``derived`` (WAT, WET), ``cdxj`` and
-``columnar`` (the indexes), ``catalogue`` (collinfo.json and path listings), ``writer`` (WARC bytes); ``server`` and
-``faults``.
+``wordpress`` and ``sites`` with ``corpus`` (what the fake web answers), ``derived`` (WAT, WET), ``arc``
+(crawls before WARC), ``cdxj`` and ``columnar`` (the indexes), ``catalogue`` (collinfo.json and path listings),
+``writer`` (WARC bytes); ``server`` and ``faults``.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ class ArchiveWriter:
             self._record(*_metadata(answer, common, response_id, self._rng.randrange(30, 3000)))
         if self._wet is not None and answer.lines:
             write_wet_record(self._wet, self._new_id(), response_id, date, answer)
-        return _page(answer, time, self._place, member)
+        return fake_page(answer, time, self._place, member)
 
     def _record(self, fields: Fields, block: bytes, answer: Answer | None = None) -> Member:
         member = self._warc.write_fields(fields, block)
@@ -274,7 +274,8 @@ def _detected_languages(answer: Answer) -> str:
     return json.dumps(found, separators=(",", ":"))
 
 
-def _page(answer: Answer, time: datetime, place: Place, member: Member) -> FakePage:
+def fake_page(answer: Answer, time: datetime, place: Place, member: Member) -> FakePage:
+    """Return the capture of an answer that was written as ``member`` of the file at ``place``."""
     return FakePage(
         url=answer.url,
         time=time,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import re
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cctrawl.errors import InvalidInputError, NotFoundError
+from cctrawl.testing.arc import ARC_CRAWLS, ArcWriter, arc_path
 from cctrawl.testing.archive import ArchiveWriter, FakePage, Place
 from cctrawl.testing.catalogue import crawl_start, write_collinfo, write_listing
 from cctrawl.testing.cdxj import write_cdxj
@@ -22,6 +24,8 @@ from cctrawl.testing.sites import Site, make_sites
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
+
+    from cctrawl.testing.answer import Answer
 
 SUBSETS = ("warc", "robotstxt", "crawldiagnostics")
 
@@ -36,6 +40,8 @@ class Size:
         files_per_segment: WARC files per segment (and as many WAT, WET, robots.txt and non-200 files).
         pages_per_file: pages per WARC file; the other files have a fourth of it.
         page_bytes: typical size of a page.
+        arc: ids of crawls of the time before WARC, such as ``CC-MAIN-2009-2010``: ARC files, one per file of a
+            segment, CDXJ and no columnar index.
         news: months of CC-NEWS, such as ``CC-NEWS-2024-05``: one WARC file each, no index.
         sites: hosts of the fake web, shared by all crawls.
         lines_per_block: lines in a gzip block of the CDXJ index (3,000 in Common Crawl).
@@ -44,6 +50,7 @@ class Size:
     """
 
     crawls: tuple[str, ...] = ("CC-MAIN-2020-24", "CC-MAIN-2023-50", "CC-MAIN-2024-22")
+    arc: tuple[str, ...] = ("CC-MAIN-2009-2010",)
     news: tuple[str, ...] = ("CC-NEWS-2024-05",)
     segments: int = 2
     files_per_segment: int = 4
@@ -81,7 +88,7 @@ class FakeCrawls:
     @property
     def crawls(self) -> list[str]:
         """Ids of the crawls, newest first."""
-        return sorted(self.size.crawls, reverse=True)
+        return sorted((*self.size.crawls, *self.size.arc), reverse=True)
 
     def files(self, crawl: str, subset: str = "warc") -> list[str]:
         """Return the listed paths of the WARC files of a crawl (or a month of CC-NEWS), in the listing's order.
@@ -89,7 +96,7 @@ class FakeCrawls:
         Raises:
             NotFoundError: there is no such crawl or subset here.
         """
-        folder = _folder(crawl)
+        folder = ARC_CRAWLS[crawl].folder if crawl in ARC_CRAWLS else _folder(crawl)
         found = [path for path in self.pages if path.startswith(folder) and self.pages[path][0].subset == subset]
         if not found:
             raise NotFoundError(
@@ -105,9 +112,13 @@ class FakeCrawls:
         return [
             (page.domain, theme)
             for path in paths
-            for page in self.pages["crawl-data/" + str(path).rpartition("crawl-data/")[2]]
+            for page in self.pages[self._listed(str(path))]
             for theme in page.themes
         ]
+
+    def _listed(self, path: str) -> str:
+        """The listed path that ``path`` ends in."""
+        return path if path in self.pages else next(listed for listed in self.pages if path.endswith(listed))
 
 
 def build(folder: str | os.PathLike[str], *, seed: int = 0, size: str | Size = "small") -> FakeCrawls:
@@ -128,6 +139,9 @@ def build(folder: str | os.PathLike[str], *, seed: int = 0, size: str | Size = "
     wrong = [crawl for crawl in size.crawls if not re.fullmatch(r"CC-MAIN-\d{4}-\d{2}", crawl)]
     if wrong:
         raise InvalidInputError(f"no crawl to build: {wrong[0]!r}", hint="for example CC-MAIN-2024-22")
+    unknown = sorted(set(size.arc) - set(ARC_CRAWLS))
+    if unknown:
+        raise InvalidInputError(f"no crawl of ARC files: {unknown[0]!r}", hint=f"one of {', '.join(ARC_CRAWLS)}")
     root = Path(folder).absolute()
     root.mkdir(parents=True, exist_ok=True)
     if any(root.iterdir()):
@@ -136,10 +150,13 @@ def build(folder: str | os.PathLike[str], *, seed: int = 0, size: str | Size = "
     pages: dict[str, list[FakePage]] = {}
     for crawl in sorted(size.crawls):
         pages.update(_build_crawl(root, crawl, seed, size, sites))
+    for crawl in size.arc:
+        pages.update(_build_arc(root, crawl, seed, size, sites))
     for month in size.news:
         pages.update(_build_news(root, month, seed, size, sites))
-    write_collinfo(root, size.crawls)
-    return FakeCrawls(root, size, pages)
+    fake = FakeCrawls(root, size, pages)
+    write_collinfo(root, fake.crawls)
+    return fake
 
 
 def _build_crawl(root: Path, crawl: str, seed: int, size: Size, sites: list[Site]) -> dict[str, list[FakePage]]:
@@ -159,6 +176,22 @@ def _build_crawl(root: Path, crawl: str, seed: int, size: Size, sites: list[Site
     for kind in ("segment", "warc", "wat", "wet", "robotstxt", "non200responses"):
         write_listing(root, _folder(crawl), kind, listings[kind])
     _write_indexes(root, crawl, size, [page for file in pages.values() for page in file])
+    return pages
+
+
+def _build_arc(root: Path, crawl: str, seed: int, size: Size, sites: list[Site]) -> dict[str, list[FakePage]]:
+    pages: dict[str, list[FakePage]] = {}
+    for number in range(size.files_per_segment):
+        start = ARC_CRAWLS[crawl].start + timedelta(days=188, minutes=17 * number)
+        path = arc_path(crawl, start, number)
+        place = Place(root, path, crawl, "warc", start, derived=False)
+        rng = random.Random(f"{seed} {path}")  # noqa: S311 - content, not a secret
+        with closing(ArcWriter(place, rng)) as writer:
+            pages[path] = writer.write_answers(_answers(place, rng, size, sites))
+    write_listing(root, _folder(crawl), "warc", pages)
+    captures = [page for file in pages.values() for page in file]
+    cdxj = write_cdxj(root, crawl, captures, lines_per_block=size.lines_per_block, file_count=size.cdx_files)
+    write_listing(root, _folder(crawl), "cc-index", cdxj)
     return pages
 
 
@@ -199,15 +232,14 @@ def _list_file(listings: dict[str, list[str]], place: Place) -> None:
 
 def _build_file(place: Place, seed: str, size: Size, sites: list[Site]) -> list[FakePage]:
     rng = random.Random(seed)  # noqa: S311 - content, not a secret
-    fewer = max(1, size.pages_per_file // 4)
-    if place.subset == "warc":
-        answers = [make_page(rng, rng.choice(sites), size.page_bytes) for _ in range(size.pages_per_file)]
-    elif place.subset == "robotstxt":
-        answers = [make_robots(rng, rng.choice(sites)) for _ in range(fewer)]
-    else:
-        answers = [make_failure(rng, rng.choice(sites)) for _ in range(fewer)]
-    writer = ArchiveWriter(place, rng)
-    try:
+    answers = _answers(place, rng, size, sites)
+    with closing(ArchiveWriter(place, rng)) as writer:
         return writer.write_answers(answers)
-    finally:
-        writer.close()
+
+
+def _answers(place: Place, rng: random.Random, size: Size, sites: list[Site]) -> list[Answer]:
+    """What the fake web answers to the requests that a file of this subset holds."""
+    if place.subset == "warc":
+        return [make_page(rng, rng.choice(sites), size.page_bytes) for _ in range(size.pages_per_file)]
+    make = make_robots if place.subset == "robotstxt" else make_failure
+    return [make(rng, rng.choice(sites)) for _ in range(max(1, size.pages_per_file // 4))]

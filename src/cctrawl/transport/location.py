@@ -9,7 +9,8 @@ from urllib.parse import quote, unquote, urlsplit
 from cctrawl.errors import InvalidInputError
 from cctrawl.settings import local_path, path_text, split_url
 
-_LISTED = ("crawl-data/", "cc-index/", "contrib/", "projects/")
+# What listed paths begin with; the ARC files of 2008 to 2012 lie in the last three.
+_LISTED = ("crawl-data/", "cc-index/", "contrib/", "projects/", "crawl-001/", "crawl-002/", "parse-output/")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -17,8 +18,9 @@ def locate(source: str | os.PathLike[str], base_url: str) -> str:
     """Return the location of what a user or a listing names.
 
     A URL stays as it is, ``file://`` becomes a path; a local path that exists becomes absolute; a listed path
-    (``crawl-data/…``, ``cc-index/…``, ``contrib/…``, ``projects/…``) is put below ``base_url``; anything else is
-    taken for a local path. Keys of ``s3://`` stand as they are, those of other URLs are quoted.
+    (``crawl-data/…``, ``cc-index/…``, ``contrib/…``, ``projects/…``; of ARC files ``crawl-002/…``) is put below
+    ``base_url``; anything else is taken for a local path. Keys of ``s3://`` stand as they are, those of other URLs
+    are quoted.
 
     Args:
         source: path, URL or listed path.
