@@ -21,6 +21,9 @@ lint: .venv/lint.stamp
 bench: .venv/bench.stamp
 	$(BIN)/python benchmarks/themes_over_http.py
 	$(BIN)/python benchmarks/start_up.py
+	$(BIN)/python benchmarks/worker_memory.py
+	$(BIN)/python benchmarks/two_workers.py
+	$(BIN)/python benchmarks/many_inputs.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -73,16 +73,14 @@ def compare(
         same = "the same" if first.output_sha256 == samples[subject][0].output_sha256 else "other"
         figures = f"{cpu[label]:8.3f} CPU s {wall[label]:8.3f} s {ratios[label]:6.2f}x"
         print(f"  {label:10} {figures}  {first.output_lines:,} lines, {same} output")
-    result = {
-        "name": name,
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "rounds": rounds,
-        "cpu_s": cpu,
-        "wall_s": wall,
-        "cpu_ratio_to_subject": ratios,
-        "subject": subject,
-        **facts,
-    }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    result = {"rounds": rounds, "cpu_s": cpu, "wall_s": wall, "cpu_ratio_to_subject": ratios, "subject": subject}
+    keep(name, {**result, **facts})
     return ratios
+
+
+def keep(name: str, facts: Mapping[str, object]) -> None:
+    """Write a result as JSON, with the machine it is from."""
+    machine = f"{platform.machine()}, Python {platform.python_version()}"
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps({"name": name, "machine": machine, **facts}, indent=2)
+    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
