@@ -14,7 +14,7 @@ from cctrawl.errors import InvalidInputError
 from cctrawl.output import open_part
 from cctrawl.runs.columns import RunColumns
 from cctrawl.runs.ledger import Identity, RunFolder, folder_of
-from cctrawl.runs.outputs import DonePart, Output, output_for
+from cctrawl.runs.outputs import DonePart, Output, place_of
 from cctrawl.store import FAILED, STAGED, WAITING, LedgerFile
 
 IDENTITY = Identity("job", "sha", ("a", "b"), "inputs", "csv", "skip")
@@ -99,7 +99,7 @@ class Command:
             if retry:
                 folder.ledger.release_failed()
         folder.drop_orphans()
-        output = output_for(folder, self.output_name, self.format, is_folder=self.is_folder)
+        output = place_of(self.output_name).open(folder, self.format)
         output.recover()
         return output
 

@@ -17,8 +17,8 @@ from cctrawl.runs.engine import LocalEngine
 from cctrawl.runs.history import RUNNING, RecordedProgress
 from cctrawl.runs.inputs import Selection
 from cctrawl.runs.jobs import Job, JobReference
-from cctrawl.runs.ledger import Identity, RunFolder, folder_of
-from cctrawl.runs.outputs import ANY_PART, Output, output_for, part_name
+from cctrawl.runs.ledger import Identity, RunFolder
+from cctrawl.runs.outputs import Output, place_of
 from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED, DamagedPlace, Effort, FailedInput, RunReport
 from cctrawl.runs.runner import RESUME_HINT, Limits, Runner
 from cctrawl.runs.task import Setup
@@ -89,11 +89,6 @@ class Session:
             raise InvalidInputError(f"no such --on-damage: {on_damage!r}", hint=f"choose {' or '.join(ON_DAMAGE)}")
         if options.workers < 1:
             raise InvalidInputError(f"--workers {options.workers} is too few", hint="give at least 1")
-        if "://" in output or not output:
-            raise InvalidInputError(
-                f"cannot write to {output!r}",
-                hint="give a file, a folder (ends in /) or -; s3:// is not supported yet",
-            )
         if not 0 <= options.max_failures <= 1:
             raise InvalidInputError(f"--max-failures {options.max_failures:g} is no share", hint="0.05 or 5%")
         where.check_kinds(selection.kinds)
@@ -101,9 +96,8 @@ class Session:
         self._job = job
         self._selection = selection
         self._output = output
-        self._path = Path(output).absolute()  # a job may change the working folder
+        self._place = place_of(output)
         self._called_in = str(Path.cwd())
-        self._is_folder = output != "-" and (output.endswith("/") or Path(output).is_dir())
         self._format = format_of(output, format)
         self._options = options
         self._settings = settings or Settings.resolve()
@@ -121,7 +115,7 @@ class Session:
             goes_on = self._open(folder, progress)
             recorded = self._recorded(folder, progress, goes_on=goes_on)
             recorded.enter(RUNNING)
-            output = output_for(folder, self._place, self._format, is_folder=self._is_folder)
+            output = self._place.open(folder, self._format)
             output.recover()
             engine = self._engine(folder.ledger.totals().waiting)
             limits = Limits(self._settings.tries, self._options.max_failures)
@@ -160,7 +154,7 @@ class Session:
     def _recorded(self, folder: RunFolder, progress: Progress, *, goes_on: bool) -> RecordedProgress:
         now = time.time()
         row = HistoryRow(
-            output=self._place,
+            output=self._place.location,
             folder=str(folder.path),
             job=self._reference.name,
             state=RUNNING,
@@ -179,14 +173,14 @@ class Session:
             folder.ledger,
             row,
             goes_on=goes_on,
-            is_kept=self._output != "-",
+            is_kept=self._place.state is not None,
         )
 
     def _engine(self, waiting: int) -> LocalEngine:
         setup = Setup(
             self._reference,
             self._format,
-            self._is_folder and self._format == "csv",
+            self._place.is_folder and self._format == "csv",
             self._on_damage,
             self._settings,
             self._where,
@@ -204,10 +198,9 @@ class Session:
         failures = [FailedInput(row.location, row.tries, row.error or "") for row in ledger.inputs(FAILED)]
         damages = [DamagedPlace(*damage) for damage in ledger.damages()]
         lists = {}
-        if self._output != "-":
-            shown = folder_of(Path(self._output), is_folder=self._is_folder)
+        if self._place.shown_state is not None:
             written = folder.write_lists(failures=failures, damages=damages)
-            lists = {name: str(shown / path.name) for name, path in written.items()}
+            lists = {name: str(self._place.shown_state / path.name) for name, path in written.items()}
         return RunReport(
             job=self._reference.name,
             output=self._output,
@@ -229,11 +222,11 @@ class Session:
     def _folder(self) -> Iterator[RunFolder]:
         """Open and lock the run's folder; one that never came to hold a run goes again."""
         with ExitStack() as stack:
-            if self._output == "-":
+            stack.callback(self._place.close)
+            path = self._place.state
+            if path is None:
                 scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="cctrawl-"))
                 path = Path(scratch) / "run"
-            else:
-                path = folder_of(self._path, is_folder=self._is_folder)
             is_new = not path.parent.exists()
             folder = RunFolder(path, restart=self._options.restart)
             try:
@@ -266,46 +259,14 @@ class Session:
                 progress.note(f"going on: {totals.done:,} of {totals.inputs:,} files are done")
         else:
             inputs = self._selection.resolve(self._settings)  # before anything is dropped: it may fail
-            self._see_no_stranger(folder)
+            if not folder.begun and not folder.is_damaged:
+                self._place.see_no_stranger(restart=self._options.restart)
             if self._options.restart:
-                self._drop_output(folder)
+                self._place.drop(folder)
                 folder.restart()
             if self._selection.named:
                 folder.keep_list(inputs)
             folder.begin(identity, inputs)
         folder.drop_orphans()
-        if self._is_folder:
-            self._path.mkdir(parents=True, exist_ok=True)
+        self._place.prepare()
         return goes_on
-
-    @property
-    def _place(self) -> str:
-        return "-" if self._output == "-" else str(self._path)
-
-    def _see_no_stranger(self, folder: RunFolder) -> None:
-        """Refuse to overwrite files that no run of ours has made."""
-        if self._output == "-" or folder.begun or folder.is_damaged:
-            return
-        if self._is_folder:
-            strangers, way_out = sorted(self._path.glob("part-*")), "empty the folder"
-        else:
-            both = (self._path, self._path.with_name(self._path.name + ".part"))
-            strangers, way_out = [path for path in both if path.exists()], "overwrite it with --restart"
-        if strangers and (self._is_folder or not self._options.restart):
-            raise InvalidInputError(
-                f"{strangers[0]} exists and no ledger beside it says what it holds",
-                hint=f"give another -o, or {way_out}",
-            )
-
-    def _drop_output(self, folder: RunFolder) -> None:
-        """Remove what the run before has made."""
-        if self._is_folder and folder.is_damaged:
-            for part in self._path.glob(ANY_PART):
-                part.unlink()
-        elif self._is_folder:
-            format_before = (folder.ledger.fact("identity") or {}).get("format", self._format)
-            for row in folder.ledger.inputs():
-                (self._path / part_name(row.position, format_before)).unlink(missing_ok=True)
-        else:
-            self._path.unlink(missing_ok=True)
-            self._path.with_name(self._path.name + ".part").unlink(missing_ok=True)

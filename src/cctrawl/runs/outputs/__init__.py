@@ -6,34 +6,33 @@ order is always: data durable, then the ledger, then what that makes superfluous
 two steps leaves something to repeat or to remove, never a row lost or doubled.
 
 `output` is the face; `inorder` (stdout, CSV, JSON lines), `assembled` (one Parquet file) and `parts` (a folder) are
-the kinds. Read in this order.
+the kinds. `places` says where they are, and what lies there before a run. Read in this order.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from cctrawl.runs.ledger import RunFolder
-from cctrawl.runs.outputs.assembled import ParquetFile
-from cctrawl.runs.outputs.inorder import Stdout, TextFile
+from cctrawl.errors import InvalidInputError
 from cctrawl.runs.outputs.output import DonePart, Output
-from cctrawl.runs.outputs.parts import ANY_PART, Folder, part_name
+from cctrawl.runs.outputs.places import FilePlace, FolderPlace, Place, StdoutPlace
 
-__all__ = ["ANY_PART", "DonePart", "Output", "output_for", "part_name"]
+__all__ = ["DonePart", "Output", "Place", "place_of"]
 
 
-def output_for(
-    folder: RunFolder,
-    output: str,
-    format: str,  # noqa: A002 - the option's name everywhere
-    *,
-    is_folder: bool,
-) -> Output:
-    """Return the kind of output that ``-o`` and the format ask for."""
+def place_of(output: str) -> Place:
+    """Return the place that ``-o`` names.
+
+    Raises:
+        InvalidInputError: nothing can be written there.
+    """
     if output == "-":
-        return Stdout(folder, format)
-    if is_folder:
-        return Folder(folder, Path(output), format)
-    if format == "parquet":
-        return ParquetFile(folder, Path(output))
-    return TextFile(folder, Path(output), format)
+        return StdoutPlace()
+    if "://" in output or not output:
+        raise InvalidInputError(
+            f"cannot write to {output!r}",
+            hint="give a file, a folder (ends in /) or -; s3:// is not supported yet",
+        )
+    if output.endswith("/") or Path(output).is_dir():
+        return FolderPlace(output)
+    return FilePlace(output)
