@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from stringzilla import count, find_first_of
+
 from cctrawl.warc.heads import MAX_HEAD_BYTES, content_length, find_blank_line
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ VERSION_LINE = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?\n")
 _HEAD_START = re.compile(VERSION_LINE.pattern + rb"(?=[^\r\n])")  # a head without fields is no record's
 _LONGEST_VERSION_LINE = 32
 _SINGLE_FIELDS = (b"\ncontent-length:", b"\nwarc-type:", b"\nwarc-record-id:", b"\nwarc-date:")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROL = bytes(byte for byte in range(0x20) if byte not in b"\t\n\r")
 _LINE_ENDS = re.compile(rb"[\r\n]*")
 
 
@@ -185,7 +187,9 @@ class Framer:
         inner = buf.rfind(b"\n" + VERSION, start, head_stop) + 1
         if inner and VERSION_LINE.match(buf, inner) is not None:
             raise NotARecordError("a WARC head that breaks off before the next", inner)
-        _check_head(buf[start:head_stop].lower(), start + len(VERSION))
+        flaw = head_flaw(buf[start:head_stop].lower())
+        if flaw is not None:
+            raise NotARecordError(flaw, start + len(VERSION))
         length = content_length(buf, start, head_stop)
         if length is None:
             raise NotARecordError("a record without a sound Content-Length", start + len(VERSION))
@@ -240,13 +244,14 @@ class Framer:
         return min(following - stop, FULL_GAP - 1), following
 
 
-def _check_head(lowered: bytes, resume: int) -> None:
-    """Refuse a head that was put together by damage: from two heads, or with binary data in it."""
-    if _CONTROL.search(lowered) is not None:
-        raise NotARecordError("a WARC head with control bytes", resume)
+def head_flaw(lowered: bytes) -> str | None:
+    """Return why a head, in lower case, was put together by damage; None if nothing shows that."""
+    if find_first_of(lowered, _CONTROL) >= 0:
+        return "a WARC head with control bytes"
     for name in _SINGLE_FIELDS:
-        if lowered.count(name) > 1:
-            raise NotARecordError(f"a WARC head with two {name[1:-1].decode()} fields", resume)
+        if count(lowered, name) > 1:
+            return f"a WARC head with two {name[1:-1].decode()} fields"
+    return None
 
 
 def line_ends_stop(buf: bytes, start: int) -> int:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from stringzilla import find
+
+# What records are kept in: bytes of their own, what libdeflate gave, or a stretch of the source that is in memory.
+Raw = bytes | bytearray | memoryview
+
 MAX_HEAD_BYTES = 1 << 20  # a WARC head longer than this is damage; Common Crawl's are below 10 kB
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
@@ -51,7 +56,7 @@ class Headers(Mapping[str, str]):
         return [value for stored, value in self.fields if stored.lower() == lowered]
 
 
-def decode_header(data: bytes | bytearray) -> str:
+def decode_header(data: bytes) -> str:
     """Return header bytes as text: UTF-8, or Latin-1 where they are not. Never fails, drops nothing."""
     try:
         return data.decode("utf-8")
@@ -72,13 +77,13 @@ def _parse_fields(lines: bytes) -> list[tuple[str, str]]:
     return fields
 
 
-def find_blank_line(raw: bytes | bytearray, start: int, stop: int) -> tuple[int, int] | None:
+def find_blank_line(raw: Raw, start: int, stop: int) -> tuple[int, int] | None:
     """Return ``[start, stop)`` of the blank line that ends a head, with the line end before it, or None.
 
     Any mixture of line ends counts. The usual one is found an order of magnitude faster than by the pattern.
     """
-    at = raw.find(b"\r\n\r\n", start, stop)
-    if at >= 0 and raw.find(b"\n\n", start, at) < 0 and raw.find(b"\n\r\n", start, at) < 0:
+    at: int = find(raw, b"\r\n\r\n", start, stop)
+    if at >= 0 and find(raw, b"\n\n", start, at) < 0 and find(raw, b"\n\r\n", start, at) < 0:
         return at, at + 4
     match = _BLANK_LINE.search(raw, start, stop)
     return match.span() if match else None
@@ -86,10 +91,10 @@ def find_blank_line(raw: bytes | bytearray, start: int, stop: int) -> tuple[int,
 
 def content_length(raw: bytes | bytearray, start: int, stop: int) -> int | None:
     """Return the Content-Length declared in the head ``raw[start:stop]``, or None if there is no sound one."""
-    at = raw.find(_CANONICAL_LENGTH, start, stop)
+    at: int = find(raw, _CANONICAL_LENGTH, start, stop)
     if at >= 0:
         at += len(_CANONICAL_LENGTH)
-        end = raw.find(b"\r", at, stop)
+        end: int = find(raw, b"\r", at, stop)
         digits = raw[at : stop if end < 0 else end]
         if digits.isdigit() and len(digits) <= 18:
             return int(digits)
@@ -112,7 +117,7 @@ class RecordHead:
 
     __slots__ = ("_head_stop", "_headers", "_raw", "filename", "offset")
 
-    def __init__(self, raw: bytes | bytearray, head_stop: int, offset: int, filename: str) -> None:
+    def __init__(self, raw: Raw, head_stop: int, offset: int, filename: str) -> None:
         self._raw = raw
         self._head_stop = head_stop
         self._headers: Headers | None = None
@@ -159,17 +164,17 @@ class RecordHead:
         """Return a field's value; found without parsing the head where it is written in the usual way."""
         raw = self._raw
         stop = self._head_stop
-        at = raw.find(canonical, 0, stop)
+        at: int = find(raw, canonical, 0, stop)
         if at < 0:
-            absent = raw[:stop].lower().find(b"\n" + name.lower().encode()) < 0
+            absent = bytes(raw[:stop]).lower().find(b"\n" + name.lower().encode()) < 0
             return "" if absent else self.headers.get(name, "")
         at += len(canonical)
-        end = raw.find(b"\n", at, stop)
+        end: int = find(raw, b"\n", at, stop)
         if end < 0:
             end = stop
         elif raw[end + 1] in b" \t":  # folded
             return self.headers.get(name, "")
-        return decode_header(raw[at:end]).strip()
+        return decode_header(bytes(raw[at:end])).strip()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.type} {self.url} at {self.offset}>"

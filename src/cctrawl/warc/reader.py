@@ -12,7 +12,8 @@ from cctrawl.warc.damage import Losses
 from cctrawl.warc.formats import HINT, recognize
 from cctrawl.warc.members import Members
 from cctrawl.warc.packing import Gzip
-from cctrawl.warc.streaming import Inflated, Plain
+from cctrawl.warc.plain import Plain
+from cctrawl.warc.streaming import Inflated
 from cctrawl.warc.window import Window
 
 if TYPE_CHECKING:
@@ -214,7 +215,8 @@ class RecordReader:
         assert found is not None  # noqa: S101 - by ``final``
         framer = found.framer(self._max_record_bytes)
         if found.packing == "plain":
-            plain = Plain(window, self._want, self.filename, framer, self._losses)
+            limit = self._max_record_bytes
+            plain = Plain(window, self._want, self.filename, type(framer), limit, self._losses)
             yield from plain.records()
             self._check_recognized(recognized=plain.recognized)
         else:

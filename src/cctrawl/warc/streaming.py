@@ -1,8 +1,8 @@
-"""The slow path: everything that is not one whole record per sound gzip member.
+"""The slow path of packed sources: everything that is not one whole record per sound gzip member.
 
-``Plain`` reads files that are not compressed. ``Inflated`` reads members (gzip's, or zstd's frames) of any size
-piece by piece: records across members, many records in a member, and damage, behind which it finds the next sound
-record. What a member yields last is held back until its check sum has been checked.
+Members (gzip's, or zstd's frames) of any size are read piece by piece: records across members, many records in a
+member, and damage, behind which the next sound record is found. What a member yields last is held back until its
+check sum has been checked.
 """
 
 from __future__ import annotations
@@ -31,54 +31,6 @@ _REWIND_BYTES = 4 << 20  # kept behind the reading position: a member lost in a 
 # Inflated again and again in one damaged stretch, as members may be faked inside each other: some seconds at worst.
 # Beyond it reading goes on without looking back, and a record in there may be lost, with the stretch reported.
 _MOST_REREAD_BYTES = 8 << 30
-
-
-class Plain:
-    """Records of a source that is not compressed.
-
-    Args:
-        window: the source.
-        want: asked with each record's head; None takes all.
-        filename: for the records.
-        framer: cuts the records out.
-        losses: hears of damage.
-    """
-
-    def __init__(self, window: Window, want: Want | None, filename: str, framer: Framer, losses: Losses) -> None:
-        self._window = window
-        self._want = want
-        self._filename = filename
-        self._framer = framer
-        self._losses = losses
-
-    @property
-    def recognized(self) -> bool:
-        """Whether anything so far looked like WARC."""
-        return self._framer.recognized
-
-    def records(self) -> Iterator[Record]:
-        """Yield the records to the source's end."""
-        window = self._window
-        while True:
-            yield from self._released(self._framer.feed(window.buf))
-            if not window.extend(window.stop):
-                break
-        yield from self._released(self._framer.finish())
-        self._losses.close(window.stop)
-
-    def _released(self, events: Iterator[Frame | Junk]) -> Iterator[Record]:
-        losses, want, filename = self._losses, self._want, self._filename
-        for event in events:
-            offset = event.position
-            if isinstance(event, Junk):
-                losses.open(event.reason, offset, offset)
-                continue
-            losses.close(offset)
-            if event.gap < FULL_GAP:
-                losses.report("a record whose Content-Length or final blank line is off", offset)
-            record = frame_record(event, offset, event.length, filename)
-            if is_wanted(record, want):
-                yield record
 
 
 class _TruncatedMemberError(BrokenMemberError):

@@ -5,7 +5,10 @@ Positions are absolute byte offsets in the source; ``buf[0]`` is byte ``base``.
 
 from __future__ import annotations
 
+import functools
 from typing import Protocol
+
+_KEPT_BYTES = 8 << 20
 
 
 class Readable(Protocol):
@@ -13,6 +16,16 @@ class Readable(Protocol):
 
     def read(self, length: int, /) -> bytes:
         """Return 1 to ``length`` bytes, or ``b""`` at the end."""
+
+
+@functools.cache
+def keep_memory() -> None:
+    """Have glibc keep blocks of a few MiB that are freed; otherwise each chunk's pages come from the kernel anew.
+
+    It learns that from the largest block that was mapped and freed (mallopt(3), M_MMAP_THRESHOLD): this one, whose
+    pages are never touched. Halves the time for plain files. No effect with other allocators.
+    """
+    bytes(_KEPT_BYTES)
 
 
 class Window:
@@ -23,11 +36,13 @@ class Window:
         chunk_bytes: how much ``extend`` adds.
     """
 
-    __slots__ = ("_chunk_bytes", "_source", "base", "buf", "ended")
+    __slots__ = ("_chunk_bytes", "_source", "_tail", "base", "buf", "ended")
 
     def __init__(self, source: Readable, chunk_bytes: int) -> None:
+        keep_memory()
         self._source = source
         self._chunk_bytes = chunk_bytes
+        self._tail = b""  # what stood before ``buf`` and is still wanted
         self.buf = b""
         self.base = 0
         self.ended = False
@@ -37,8 +52,8 @@ class Window:
         """The offset behind the last byte in memory: how much of the source has been read."""
         return self.base + len(self.buf)
 
-    def extend(self, keep_from: int) -> bool:
-        """Drop what lies before offset ``keep_from`` and read ``chunk_bytes`` more.
+    def extend(self, keep_from: int, least_bytes: int = 0) -> bool:
+        """Drop what lies before offset ``keep_from`` and read ``chunk_bytes`` more, at least ``least_bytes``.
 
         Short reads are gathered, so that a source that gives a few bytes at a time does not make the readers
         begin over and over.
@@ -47,7 +62,7 @@ class Window:
             False when nothing was left to read; then nothing is dropped either.
         """
         pieces: list[bytes] = []
-        missing = self._chunk_bytes
+        missing = max(self._chunk_bytes, least_bytes)
         while missing > 0 and not self.ended:
             piece = self._source.read(missing)
             if not piece:
@@ -61,3 +76,25 @@ class Window:
         self.base += len(self.buf) - len(kept)
         self.buf = b"".join((kept, *pieces)) if kept or len(pieces) > 1 else bytes(pieces[0])
         return True
+
+    def bridge(self, keep_from: int, missing_bytes: int) -> bytes:
+        """Read ``chunk_bytes`` more; return what was held from ``keep_from`` on and ``missing_bytes`` behind that.
+
+        Spares the copy of a whole chunk that joining the two would be: afterwards the window begins where the old
+        one ended. If less than ``missing_bytes`` could be read, it holds everything from ``keep_from`` on.
+        """
+        tail = self.buf[keep_from - self.base :]
+        if not self.extend(self.stop):
+            return tail
+        self._tail = tail
+        if len(self.buf) < missing_bytes:
+            return self.since(keep_from)
+        return tail + self.buf[:missing_bytes]
+
+    def since(self, offset: int) -> bytes:
+        """Return what is held from ``offset`` on; the window reaches back there, if ``bridge`` had moved it on."""
+        if offset < self.base:
+            self.buf = self._tail + self.buf
+            self.base -= len(self._tail)
+            self._tail = b""
+        return self.buf[offset - self.base :]

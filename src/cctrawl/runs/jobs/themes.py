@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from cctrawl.warc import Record
 
 _FOLDER = b"wp-content/themes/"
-# The bytes up to the next slash, without what ends a path in HTML. They are looked at, not consumed, so that a
-# folder within a folder counts too.
-_THEME = re.compile(re.escape(_FOLDER) + rb"(?=([^/\s\"'<>\\]+)/)")
+_THEME = re.compile(rb"([^/\s\"'<>\\]+)/")  # up to the next slash, without what ends a path in HTML
 
 
 @job("domain", "theme", want=responses)
@@ -25,10 +23,21 @@ def themes(records: Iterator[Record]) -> Iterator[tuple[str, str]]:
     for record in records:
         at = record.find(_FOLDER)
         if at >= 0:
-            for theme in dict.fromkeys(_THEME.findall(record.payload, at)):
+            for theme in dict.fromkeys(_themes_in(record, at)):
                 name = _decoded(theme)
                 if name is not None:
                     yield _domain(record.url), name
+
+
+def _themes_in(record: Record, at: int) -> Iterator[bytes]:
+    """Yield what follows each mention of the folder, from the one at ``at`` on: a folder within a folder, too."""
+    page = record.payload_view
+    while at >= 0:
+        at += len(_FOLDER)
+        theme = _THEME.match(page, at)
+        if theme is not None:
+            yield theme[1]
+        at = record.find(_FOLDER, at)
 
 
 def _decoded(theme: bytes) -> str | None:
