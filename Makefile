@@ -20,6 +20,9 @@ lint: .venv/lint.stamp
 
 bench: .venv/bench.stamp
 	$(BIN)/python benchmarks/themes_over_http.py
+	$(BIN)/python benchmarks/iterate_records.py
+	$(BIN)/python benchmarks/host_filter.py
+	$(BIN)/python benchmarks/plain_warc.py
 	$(BIN)/python benchmarks/start_up.py
 	$(BIN)/python benchmarks/worker_memory.py
 	$(BIN)/python benchmarks/two_workers.py

@@ -254,3 +254,27 @@ def test_a_users_own_source_is_left_open(warcs: Warcs) -> None:
     source = io.BytesIO(warcs.gzip(warcs.record(b"x")))
     assert len(list(read_records(source))) == 1
     assert not source.closed
+
+
+@pytest.mark.parametrize("headers", [[], ["Content-Encoding: gzip"]])
+def test_find_goes_on_behind_a_find(warcs: Warcs, readings: Readings, headers: list[str]) -> None:
+    """Every occurrence is found one after the other, as in the payload; a start below 0 is refused."""
+    body = gzip.compress(PAGE, mtime=0) if headers else PAGE
+    record = only(warcs, readings, http(body, *headers))
+    for start in range(len(PAGE) + 3):
+        assert record.find(b"t", start) == PAGE.find(b"t", start)
+    with pytest.raises(ValueError, match="below 0"):
+        record.find(b"t", -1)
+
+
+@pytest.mark.parametrize("kind", ["per record", "plain"])
+@pytest.mark.parametrize("headers", [[], ["Content-Encoding: gzip"]])
+def test_the_view_of_a_payload_is_the_payload(
+    warcs: Warcs, readings: Readings, kind: str, headers: list[str]
+) -> None:
+    """The view holds the payload's bytes, cannot be written to, and outlives its record."""
+    raw = warcs.record(http(gzip.compress(PAGE, mtime=0) if headers else PAGE, *headers))
+    data = raw if kind == "plain" else warcs.gzip(raw)
+    view = readings.read(data)[0][0].payload_view
+    assert bytes(view) == PAGE
+    assert view.readonly
