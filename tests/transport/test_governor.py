@@ -157,6 +157,29 @@ def test_patience_ends(bench: Bench) -> None:
     assert all(error.hint and "later" in error.hint for error in errors)
 
 
+def test_workers_spend_one_patience(bench: Bench) -> None:
+    """What one process waited on a block, another of the same run has not to wait again."""
+    first, second = (bench.transport(block_pause="100ms", patience="500ms") for _ in range(2))
+    first.size(bench.url())
+    second.size(bench.url())
+    bench.faults(Refuse())
+    with pytest.raises(AbortedError):
+        first.size(bench.url())
+    waited_s = second.counters.snapshot().waited_s
+    with pytest.raises(AbortedError):
+        second.size(bench.url("b.warc.gz"))
+    assert second.counters.snapshot().waited_s == waited_s
+
+
+def test_pauses_of_the_past_try_no_patience(bench: Bench) -> None:
+    """A command that comes while a block is on has its whole patience before it."""
+    bench.faults(Refuse())
+    with pytest.raises(AbortedError):
+        bench.transport(block_pause="100ms", patience="300ms").size(bench.url())
+    bench.faults()
+    assert bench.transport(block_pause="100ms", patience="1s").size(bench.url()) == len(bench.body)
+
+
 @pytest.mark.parametrize(("status", "error"), [(403, AccessDeniedError), (503, TransportError)])
 def test_a_path_refused_alone_is_the_trouble(bench: Bench, status: int, error: type[TransportError]) -> None:
     """While others are answered, a path that goes on being refused is given up, without a block."""

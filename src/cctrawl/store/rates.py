@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_VERSION = 1
+_VERSION = 2
+# The budget is worth less than the trouble of another version's table: each version has a file of its own.
+FILE_NAME = f"rates-{_VERSION}.sqlite"
 
 
 @dataclass
@@ -46,6 +48,7 @@ class HostRate:
         streak_per_s: the rate in force before it.
         pause_s: length of the present pause; 0 while there is none.
         pause_from: when it began.
+        paused_s: lengths of all pauses before it, summed up for ever.
         probe_until: until when the one who probes has time to report.
         probes_answered: how many probes of another path than the refused were answered.
         refused_path: the path refused since the last answered probe, if it is one alone.
@@ -73,6 +76,7 @@ class HostRate:
     streak_per_s: float = 0.0
     pause_s: float = 0.0
     pause_from: float = 0.0
+    paused_s: float = 0.0
     probe_until: float = 0.0
     probes_answered: int = 0
     refused_path: str = ""

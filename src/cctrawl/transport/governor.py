@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cctrawl.errors import AbortedError, AccessDeniedError, CctrawlError, TransportError
 from cctrawl.settings import COLLINFO, COMMON_CRAWL
-from cctrawl.store.rates import RateBook
+from cctrawl.store.rates import FILE_NAME, RateBook
 from cctrawl.transport import pacing
 from cctrawl.transport.events import TransportEvent
 from cctrawl.transport.location import host_of, is_url, path_of
@@ -65,16 +65,15 @@ class Governor:
         self.counters = counters
         self.on_event = on_event
         self.probe = probe
-        self._book = RateBook(settings.data_dir / "rates.sqlite")
+        self._book = RateBook(settings.data_dir / FILE_NAME)
         self._base_host = host_of(settings.base_url) if is_url(settings.base_url) else ""
         self._ramp = ramp
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._asked: dict[str, int] = {}
         self._flushed_at: dict[str, float] = {}
-        self._paused_from: dict[str, float] = {}
-        self._patient_until: dict[str, float] = {}
-        self._block_waited_s = 0.0
+        self._told_pause: dict[str, float] = {}
+        self._blocked_before_s: dict[str, float] = {}
 
     def ticket(self, location: str) -> Ticket:
         """Return the ticket with which one location is asked for, as often as it takes."""
@@ -123,7 +122,10 @@ class Governor:
     def row(self, host: str) -> HostRate:
         """Return the shared row of a host as it is now."""
         with self._while_open():
-            return self._book.read(host)
+            row = self._book.read(host)
+        if host not in self._blocked_before_s:  # pauses before our first request try nobody's patience
+            self._blocked_before_s[host] = pacing.blocked_s(row, time.time())
+        return row
 
     def change(self, host: str, change: Callable[[HostRate], T]) -> T:
         """Let ``change`` alter the shared row of a host while nobody else can; return what it returns."""
@@ -154,7 +156,10 @@ class Governor:
             return due
 
     def wait_for_pause(self, host: str, row: HostRate, until: float) -> None:
-        """Sleep through a pause as far as patience reaches; each pause counts once, for all threads together.
+        """Sleep through a pause as far as patience reaches.
+
+        Patience counts the pauses since our first request, whoever waited in them. They are shared, so the workers
+        of a run, which begin together, spend one patience and not one each.
 
         Args:
             host: who blocks us.
@@ -165,25 +170,24 @@ class Governor:
             AbortedError: patience is spent.
         """
         now = time.time()
-        with self._lock:
-            is_new = self._paused_from.get(host) != row.pause_from
-            if is_new:
-                left_s = max(0.0, self.settings.patience - self._block_waited_s)
-                granted_s = min(left_s, max(0.0, row.pause_from + row.pause_s - now))
-                self._paused_from[host] = row.pause_from
-                self._block_waited_s += granted_s
-                self._patient_until[host] = now + granted_s
-            wait_s = until - now
-            if now < row.pause_from + row.pause_s:
-                wait_s = min(wait_s, self._patient_until[host] - now)
-        if wait_s <= 0 and now < until:
-            raise AbortedError(
-                f"{host} has refused everything for {self.settings.patience:.0f} s of waiting",
-                hint="a block may last for hours: run the same command later, it goes on where it stopped",
-            )
-        if is_new:
+        wait_s = until - now
+        if now < row.pause_from + row.pause_s:
+            left_s = self.settings.patience - (pacing.blocked_s(row, now) - self._blocked_before_s[host])
+            if left_s <= 0:
+                raise AbortedError(
+                    f"{host} has refused everything for {self.settings.patience:.0f} s of waiting",
+                    hint="a block may last for hours: run the same command later, it goes on where it stopped",
+                )
+            wait_s = min(wait_s, left_s)
+        if self._is_news(host, row.pause_from):
             self.on_event(TransportEvent("paused", host, "refused again and again", wait_s))
         self.sleep(wait_s)
+
+    def _is_news(self, host: str, pause_from: float) -> bool:
+        with self._lock:
+            is_new = self._told_pause.get(host) != pause_from
+            self._told_pause[host] = pause_from
+            return is_new
 
     def probe_of(self, host: str, row: HostRate, refused: str) -> str:
         """Return the location that decides whether a block is over: one known to exist, if any is known."""

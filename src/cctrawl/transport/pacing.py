@@ -170,6 +170,7 @@ def probed(row: HostRate, now: float, policy: Policy, *, is_answered: bool, othe
         other: the probe asked for another path than the refused one.
     """
     row.probe_until = 0.0
+    row.paused_s += row.pause_s
     if not is_answered:
         row.pause_from, row.pause_s = now, 2 * row.pause_s
         return
@@ -181,6 +182,11 @@ def probed(row: HostRate, now: float, policy: Policy, *, is_answered: bool, othe
     row.streak_count = 0
     row.refused_path, row.refused_mixed = "", 0
     row.probes_answered += int(other)
+
+
+def blocked_s(row: HostRate, now: float) -> float:
+    """Return for how long this host has made everybody pause, ever; differences of it are what patience counts."""
+    return row.paused_s + (min(row.pause_s, max(0.0, now - row.pause_from)) if row.pause_s else 0.0)
 
 
 def rate_in_force(row: HostRate, now: float, limits: Limits, policy: Policy) -> float:
