@@ -210,6 +210,20 @@ def test_headers_stand_as_in_real_files(kind: str, name: str, fake: FakeCrawls, 
     assert ours == real
 
 
+@pytest.mark.parametrize(("crawl", "form"), [(NEWEST, list), ("CC-MAIN-2023-50", str)])
+def test_wat_has_repeated_headers_in_both_forms(crawl: str, form: type, fake: FakeCrawls) -> None:
+    """A header that came several times is a list in the newest crawl's WAT, in older ones the last value."""
+    wats = [path.replace("/warc/", "/wat/").replace(".warc.gz", ".warc.wat.gz") for path in fake.files(crawl)]
+    documents = [
+        json.loads(seen.payload) for wat in wats for seen in records(fake.root, wat) if b"Link" in seen.payload
+    ]
+    answers = [document["Envelope"]["Payload-Metadata"].get("HTTP-Response-Metadata", {}) for document in documents]
+    links = [answer["Headers"]["Link"] for answer in answers if "Link" in answer.get("Headers", {})]
+    assert links
+    assert all(type(link) is form for link in links)
+    assert all("themes/in-header-only" in link[0] and "wp-json" in link[1] for link in links if form is list)
+
+
 def test_wat_tells_of_every_record(fake: FakeCrawls) -> None:
     """WAT has one JSON record per WARC record, in order, with its place, its headers and a page's links."""
     links = 0

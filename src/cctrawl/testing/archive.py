@@ -28,6 +28,9 @@ _ROBOTS = "checked via crawler-commons 1.5-SNAPSHOT (https://github.com/crawler-
 _WAT_ABOUT = ("hostname", "format", "conformsTo")
 _WET_ABOUT = ("robots", "isPartOf", "operator", "description", "publisher")
 
+# HTTP headers that came several times are lists in WAT since CC-MAIN-2024-51; here since this crawl, to have both.
+_LISTS_SINCE = "CC-MAIN-2024-22"
+
 
 @dataclass(frozen=True)
 class FakePage:
@@ -162,7 +165,9 @@ class ArchiveWriter:
     def _record(self, fields: Fields, block: bytes, answer: Answer | None = None) -> Member:
         member = self._warc.write_fields(fields, block)
         if self._wat is not None:
-            write_wat_record(self._wat, self._new_id(), self._place.name, (fields, block, member), answer)
+            source = (fields, block, member)
+            as_lists = self._place.crawl >= _LISTS_SINCE
+            write_wat_record(self._wat, self._new_id(), self._place.name, source, answer, as_lists=as_lists)
         return member
 
     def _common(self, record_type: str, date: str, record_id: str, address: str, url: str) -> Fields:

@@ -42,12 +42,17 @@ def write_wat_record(
     warc_name: str,
     source: tuple[Fields, bytes, Member],
     answer: Answer | None,
+    *,
+    as_lists: bool,
 ) -> None:
-    """Write the JSON about one WARC record: ``source`` is its header, its block and where it stands."""
+    """Write the JSON about one WARC record: ``source`` is its header, its block and where it stands.
+
+    ``as_lists``: HTTP headers that came several times are lists, else the last value stands.
+    """
     fields, block, member = source
     header = dict(fields)
     envelope = {
-        "Payload-Metadata": _payload_metadata(header, block, answer),
+        "Payload-Metadata": _payload_metadata(header, block, answer, as_lists=as_lists),
         "Format": "WARC/1.0",
         "WARC-Header-Length": str(member.header_length),
         "WARC-Header-Metadata": header,
@@ -79,12 +84,14 @@ def write_wat_record(
     writer.write_fields(out, data)
 
 
-def _payload_metadata(header: dict[str, str], block: bytes, answer: Answer | None) -> dict[str, Any]:
+def _payload_metadata(
+    header: dict[str, str], block: bytes, answer: Answer | None, *, as_lists: bool
+) -> dict[str, Any]:
     metadata: dict[str, Any] = {"Actual-Content-Type": header["Content-Type"]}
     if header["WARC-Type"] == "request":
-        metadata["HTTP-Request-Metadata"] = _http_metadata(block, "Request-Message")
+        metadata["HTTP-Request-Metadata"] = _http_metadata(block, "Request-Message", as_lists=as_lists)
     elif header["WARC-Type"] == "response":
-        metadata["HTTP-Response-Metadata"] = _http_metadata(block, "Response-Message")
+        metadata["HTTP-Response-Metadata"] = _http_metadata(block, "Response-Message", as_lists=as_lists)
         if answer is not None and "html" in answer.mime_detected and answer.payload:
             metadata["HTTP-Response-Metadata"]["HTML-Metadata"] = answer.html_metadata()
     else:
@@ -101,17 +108,24 @@ def _payload_metadata(header: dict[str, str], block: bytes, answer: Answer | Non
     return metadata
 
 
-def _http_metadata(block: bytes, message: str) -> dict[str, Any]:
+def _http_metadata(block: bytes, message: str, *, as_lists: bool) -> dict[str, Any]:
     head, _, entity = block.partition(b"\r\n\r\n")
     first, *lines = head.decode("utf-8", "replace").split("\r\n")
     words = first.split(" ", 2)
+    headers: dict[str, Any] = {}
+    for name, value in (line.split(": ", 1) for line in lines):
+        if as_lists and name in headers:
+            before = headers[name]
+            headers[name] = [*(before if isinstance(before, list) else [before]), value]
+        else:
+            headers[name] = value
     names = ("Method", "Path", "Version") if message == "Request-Message" else ("Version", "Status", "Reason")
     # The extractor counts the blank line of an answer, but not that of a request.
     blank = 2 if message == "Request-Message" else 4
     return {
         message: dict(zip(names, words, strict=False)),
         "Headers-Length": str(len(head) + blank),
-        "Headers": dict(line.split(": ", 1) for line in lines),
+        "Headers": headers,
         "Entity-Length": str(len(entity)),
         "Entity-Digest": sha1_digest(entity) if entity else _EMPTY_DIGEST,
         "Entity-Trailing-Slop-Length": "0",
