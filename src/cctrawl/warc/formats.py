@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from cctrawl.errors import FormatError
@@ -16,6 +17,7 @@ _GZIP_MAGIC = re.compile(rb"\x1f\x8b\x08")
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _PROBE_BYTES = 4096
+_STEP_BYTES = 128
 _SIGNATURES = (
     (b"<!doctype html", "an HTML page"),
     (b"<html", "an HTML page"),
@@ -121,9 +123,12 @@ def _differs_in_one(found: bytes, meant: bytes) -> bool:
 
 
 def _inflated(start: bytes) -> bytes:
-    """Return the first bytes that a gzip member inflates to."""
+    """Return the first bytes that a gzip member inflates to, up to where it is damaged."""
     inflater = zlib.decompressobj(31)
-    try:
-        return inflater.decompress(start[:_PROBE_BYTES], 2048)
-    except zlib.error:
-        return b""
+    inflated = b""
+    with suppress(zlib.error):
+        for at in range(0, min(len(start), _PROBE_BYTES), _STEP_BYTES):
+            inflated += inflater.decompress(start[at : at + _STEP_BYTES], _PROBE_BYTES)
+            if len(inflated) >= _PROBE_BYTES:
+                break
+    return inflated

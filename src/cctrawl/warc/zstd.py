@@ -88,21 +88,31 @@ def open_zstd(window: Window, filename: str) -> tuple[Zstd, int]:
     while window.stop < stop:
         if not window.extend(0):
             raise _unreadable(f"{name}: its zstd dictionary is cut short ({window.stop - 8} of {size} bytes)")
-    stored = window.buf[8:stop]
+    dictionary = window.buf[8:stop]
     try:
-        if stored.startswith(_MAGIC):
-            stored = (
-                zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES)
-                .stream_reader(stored)
-                .read(MAX_DICTIONARY_BYTES + 1)
-            )
-        if len(stored) > MAX_DICTIONARY_BYTES:
-            raise _unreadable(f"{name}: a zstd dictionary that inflates to more than {MAX_DICTIONARY_BYTES} bytes")
-        if not stored.startswith(_DICTIONARY_START):
+        if dictionary.startswith(_MAGIC):
+            dictionary = _inflated_dictionary(dictionary)
+        if not dictionary.startswith(_DICTIONARY_START):
             raise _unreadable(f"{name}: what stands at its begin is no zstd dictionary")
-        return Zstd(stored), stop
-    except zstandard.ZstdError as error:
+        return Zstd(dictionary), stop
+    except (zstandard.ZstdError, BrokenMemberError) as error:
         raise _unreadable(f"{name}: its zstd dictionary is damaged ({error})") from None
+
+
+def _inflated_dictionary(stored: bytes) -> bytes:
+    inflater = Zstd().inflater()
+    pieces: list[bytes] = []
+    room, at = MAX_DICTIONARY_BYTES, 0
+    while not inflater.ended and room > 0:
+        piece, taken_bytes = inflater.inflate(stored[at:], _BLOCK_BYTES)
+        if not taken_bytes:
+            raise BrokenMemberError("it is cut short")
+        pieces.append(piece)
+        room -= len(piece)
+        at += taken_bytes
+    if room <= 0:
+        raise BrokenMemberError(f"it inflates to more than {MAX_DICTIONARY_BYTES} bytes")
+    return b"".join(pieces)
 
 
 def _unreadable(message: str) -> FormatError:
