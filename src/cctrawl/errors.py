@@ -76,7 +76,7 @@ class SlowDownError(TransportError):
 
 
 class AccessDeniedError(TransportError):
-    """The file may be there, but the server does not give it to us."""
+    """The file may be there, but not for us: the server denies it, or its certificate is not believed."""
 
 
 class FormatError(CctrawlError, ValueError):

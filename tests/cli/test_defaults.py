@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import pytest
@@ -49,6 +50,18 @@ def test_a_crawl_of_the_file_gives_way_to_named_files(fake: FakeCrawls, tmp_path
     assert len(done.stdout.splitlines()) == 1 + len(fake.expected_themes(fake.files(CRAWL)[:1]))
 
 
+def test_options_that_may_be_repeated_take_lists(fake: FakeCrawls, tmp_path: Path) -> None:
+    """A list in a command's table stands for the flag given several times, a text for once."""
+    path = fake.files(CRAWL)[0]
+    hosts = [urlsplit(page.url).hostname or "" for page in fake.pages[path]]
+    for value in (sorted({*hosts})[:2], sorted({*hosts})[0]):
+        config = f"[run]\nwhere-host = {json.dumps(value)}\nformat = 'jsonl'\n"
+        done = called(config, "run", "servers", "--files", fake.root / path, "-o", "-", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        counted = sum(json.loads(line)["count"] for line in done.stdout.splitlines())
+        assert 0 < counted <= sum(host in value for host in hosts)
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
@@ -77,11 +90,8 @@ def test_mistakes_in_tables_are_usage_errors(config: str, words: str, tmp_path: 
 
 def test_the_page_lists_every_setting_with_its_default() -> None:
     """docs/settings.md has each setting, and each option of each command, that can be set."""
-    rows = {
-        cells[0].strip(" `"): cells[1:]
-        for cells in (line.strip("|").split("|") for line in PAGE.read_text(encoding="utf-8").splitlines())
-        if len(cells) > 2
-    }
+    lines = [line.strip("|").split("|") for line in PAGE.read_text(encoding="utf-8").splitlines()]
+    rows = {key: cells[1:] for cells in lines if len(cells) > 2 for key in re.findall(r"`([a-z-]+)`", cells[0])}
     context = click.Context(program)
     for name in program.list_commands(context):
         command = program.get_command(context, name)

@@ -13,6 +13,8 @@ from cctrawl.testing import FakeCrawls, FakeServer, RefuseAboveRate
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.conftest import Authority
+
 CRAWL = "CC-MAIN-2024-22"
 
 
@@ -68,6 +70,24 @@ def test_patience_spent_loses_nothing(server: FakeServer, tmp_path: Path, undist
     assert code == 0, said
     assert "going on: " in said
     assert (tmp_path / "x.csv").read_bytes() == undisturbed
+
+
+def test_a_run_over_tls(
+    fake: FakeCrawls, authority: Authority, tmp_path: Path, undisturbed: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers believe the authority that the environment names; without it, no file is tried twice."""
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
+    with FakeServer(fake.root, tls=authority.server_context("127.0.0.1")) as server:
+        code, said = ended(start(tmp_path / "x.csv", server.url, tmp_path / "state"))
+        assert code == 0, said
+        assert (tmp_path / "x.csv").read_bytes() == undisturbed
+        monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+        code, said = ended(start(tmp_path / "y.csv", server.url, tmp_path / "state"))  # its list is cached
+    assert code == 4, said
+    assert "REQUESTS_CA_BUNDLE" in said
+    assert "(tried once)" in said
+    assert "tried 3 times" not in said
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cctrawl.errors import InvalidInputError, TransportError
+from cctrawl.errors import AccessDeniedError, InvalidInputError
 from cctrawl.settings import Settings
 from cctrawl.testing import CutBody, FakeServer
 from cctrawl.transport import Policy, Transport
@@ -73,7 +73,7 @@ def test_a_folder_names_authorities(
 
 def test_an_unknown_authority_is_an_error_at_once(served: FakeServer, tmp_path: Path) -> None:
     """A certificate that nobody believes is named with what to do, after one try, before anything was asked."""
-    with pytest.raises(TransportError, match="certificate is not believed") as caught:
+    with pytest.raises(AccessDeniedError, match="certificate is not believed") as caught:
         read(served, tmp_path)
     assert "REQUESTS_CA_BUNDLE" in (caught.value.hint or "")
     assert "tries" not in str(caught.value)
@@ -87,7 +87,7 @@ def test_a_certificate_of_another_host_is_an_error_at_once(
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     with (
         FakeServer(tmp_path, tls=authority.server_context("elsewhere.org")) as server,
-        pytest.raises(TransportError, match=r"not valid for '127\.0\.0\.1'"),
+        pytest.raises(AccessDeniedError, match=r"not valid for '127\.0\.0\.1'"),
     ):
         read(server, tmp_path)
 
@@ -95,7 +95,7 @@ def test_a_certificate_of_another_host_is_an_error_at_once(
 def test_a_server_without_tls_is_told_so(tmp_path: Path) -> None:
     """https:// to a port that speaks http is an error at once, with the guess that it is http://."""
     with FakeServer(tmp_path) as server, Transport(Settings.resolve(data_dir=tmp_path)) as transport:
-        with pytest.raises(TransportError, match="does not speak TLS") as caught:
+        with pytest.raises(InvalidInputError, match="does not speak TLS") as caught:
             transport.size(server.url.replace("http:", "https:") + "a.gz")
         assert "http://" in (caught.value.hint or "")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import urllib3
 
-from cctrawl.errors import AccessDeniedError, InvalidInputError, TransportError
+from cctrawl.errors import AccessDeniedError, InvalidInputError
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -79,18 +79,20 @@ def raise_if_hopeless(location: str, error: BaseException) -> None:
     """Do nothing for a failure that may go right the next time.
 
     Raises:
-        TransportError: the server's certificate is not believed, or it does not speak TLS.
-        AccessDeniedError: the proxy wants other credentials.
+        AccessDeniedError: the server's certificate is not believed, or the proxy wants other credentials.
+        InvalidInputError: the server does not speak TLS.
     """
     tls = _find(error, ssl.SSLError)
     if isinstance(tls, ssl.SSLCertVerificationError):
-        raise TransportError(
+        raise AccessDeniedError(
             f"{location}: the server's certificate is not believed: {tls.verify_message}",
             hint="if an authority of your own signed it (a company's proxy, say), let REQUESTS_CA_BUNDLE name"
             " that authority's certificate",
         ) from error
     if isinstance(tls, ssl.SSLError) and tls.reason == "WRONG_VERSION_NUMBER":
-        raise TransportError(f"{location}: the server does not speak TLS", hint="is it http:// there?") from error
+        raise InvalidInputError(
+            f"{location}: the server does not speak TLS", hint="is it http:// there?"
+        ) from error
     tunnel = _find(error, OSError)
     if tunnel is not None and "Tunnel connection failed: 407" in str(tunnel):
         raise wrong_credentials(location) from error

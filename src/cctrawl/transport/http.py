@@ -149,7 +149,8 @@ class HttpBackend:
 
         Raises:
             NotFoundError: status 404 or 410.
-            AccessDeniedError: status 401, or 403 that is no refusal.
+            AccessDeniedError: status 401, or 403 that is no refusal; or a certificate that is not believed.
+            InvalidInputError: https for a server without TLS; variables of proxies or certificates that cannot be.
             UnsatisfiedRangeError: status 416.
             TransportError: another status, or all tries failed.
             AbortedError: patience was spent on blocks.
