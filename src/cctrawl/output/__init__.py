@@ -2,9 +2,10 @@
 
 A job's rows of one input become a *part*: `rows` makes values of whatever was yielded, `text` and `parquet` write
 them. `parts` is the one face over the formats: it opens part writers and says how parts become one file. `listing`
-prints what the listing commands found. Read in this order.
+prints what the listing commands found. `reading` reads rows back, `groups` adds them up. Read in this order.
 """
 
+from cctrawl.output.groups import GroupedSums
 from cctrawl.output.listing import Column, listing_format, write_listing
 from cctrawl.output.parts import (
     FORMATS,
@@ -15,12 +16,16 @@ from cctrawl.output.parts import (
     header_bytes,
     open_part,
     sync_folder,
+    write_file,
 )
+from cctrawl.output.reading import read_rows
 from cctrawl.output.rows import RowShaper
+from cctrawl.output.text import text_value
 
 __all__ = [
     "FORMATS",
     "Column",
+    "GroupedSums",
     "PartSummary",
     "PartWriter",
     "RowShaper",
@@ -29,6 +34,9 @@ __all__ = [
     "header_bytes",
     "listing_format",
     "open_part",
+    "read_rows",
     "sync_folder",
+    "text_value",
+    "write_file",
     "write_listing",
 ]

@@ -6,6 +6,7 @@ numbers in one and fractions in the other. `unify` finds the type that holds bot
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -165,6 +166,18 @@ def unify(schemas: Iterable[pa.Schema]) -> pa.Schema:
 def storable(schema: pa.Schema) -> pa.Schema:
     """Return the schema with strings for columns that never had a value, so that every reader agrees on them."""
     return pa.schema([field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in schema])
+
+
+def make_storable(path: Path) -> None:
+    """Give a file `storable` types, durably; one that has them is left alone."""
+    held = schema_of(path)
+    if storable(held) == held:
+        return
+    growing = path.with_name(path.name + ".typed")
+    join_parts([path], growing, storable(held))
+    with growing.open("rb+") as file:
+        os.fsync(file.fileno())
+    growing.replace(path)
 
 
 def join_parts(parts: Sequence[Path], destination: Path, schema: pa.Schema) -> None:

@@ -7,10 +7,10 @@ appended. (Parts of one Parquet file are put together by `parquet.join_parts`.)
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from cctrawl.errors import InvalidInputError, JobError
 from cctrawl.output.rows import RowShaper, unwritable
@@ -52,6 +52,7 @@ class PartWriter:
         format: ``csv``, ``jsonl`` or ``parquet``.
         columns: the column names, or ``None`` to learn them from the first row.
         header: whether a CSV part begins with its column names.
+        numeric: columns that must hold numbers, or ``None``.
     """
 
     def __init__(
@@ -61,11 +62,12 @@ class PartWriter:
         columns: Sequence[str] | None = None,
         *,
         header: bool = False,
+        numeric: Sequence[str] = (),
     ) -> None:
         self._path = path
         self._format = format
         self._header = header
-        self._shaper = RowShaper(columns)
+        self._shaper = RowShaper(columns, numeric)
         self._part: TextPart | ParquetPart | None = None
         self._finished = False
         self.rows = 0
@@ -136,9 +138,35 @@ def open_part(
     columns: Sequence[str] | None,
     *,
     header: bool = False,
+    numeric: Sequence[str] = (),
 ) -> PartWriter:
     """Return a writer for the rows of one input; see `PartWriter`."""
-    return PartWriter(path, format, columns, header=header)
+    return PartWriter(path, format, columns, header=header, numeric=numeric)
+
+
+def write_file(
+    path: Path,
+    format: str,  # noqa: A002 - the option's name everywhere
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+) -> None:
+    """Write a whole file of rows, as one output has them, and make it durable.
+
+    Raises:
+        JobError: a value that the format cannot hold.
+        OSError: the disk refuses.
+    """
+    writer = open_part(path, format, columns, header=True)
+    try:
+        for row in rows:
+            writer.write(tuple(row))
+        writer.finish()
+    finally:
+        writer.close()
+    if format == "parquet":
+        from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
+
+        parquet.make_storable(path)
 
 
 def header_bytes(format: str, columns: Sequence[str] | None) -> bytes:  # noqa: A002 - the option's name everywhere

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,20 +17,29 @@ class RowShaper:
 
     Args:
         columns: the column names, or ``None`` to take them from the first row that names its fields.
+        numeric: the columns, of those given, that must hold numbers, or ``None``.
 
     Attributes:
         columns: the column names; ``None`` until they are known.
     """
 
-    def __init__(self, columns: Sequence[str] | None = None) -> None:
+    def __init__(self, columns: Sequence[str] | None = None, numeric: Sequence[str] = ()) -> None:
         self.columns = tuple(columns) if columns is not None else None
+        self._numeric = [(self.columns.index(name), name) for name in numeric] if self.columns else []
 
     def shape(self, row: object) -> Values:
         """Return the row's values in column order; a field that a dict lacks is ``None``.
 
         Raises:
-            JobError: the object is no row, has another number of fields, or names a field that is no column.
+            JobError: the object is no row, has another number of fields, names a field that is no column, or has no
+                number where one must be.
         """
+        values = self._shaped(row)
+        for at, name in self._numeric:
+            _see_number(values[at], name)
+        return values
+
+    def _shaped(self, row: object) -> Values:
         if isinstance(row, tuple) and not hasattr(row, "_fields"):
             return self._counted(row)
         named = _named_fields(row)
@@ -55,6 +65,16 @@ class RowShaper:
                 f"a row of {len(row)} values for {len(self.columns)} columns {_names(self.columns)}: {row!r:.80}"
             )
         return row
+
+
+def _see_number(value: object, column: str) -> None:
+    if type(value) is int or value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise JobError(
+            f"column {column!r} is to be added up, but holds no number: {value!r:.80}",
+            hint="yield int, float or None there, or take it out of sums",
+        )
 
 
 def _named_fields(row: object) -> Mapping[str, Any] | None:

@@ -85,6 +85,7 @@ class RunReport:
         damages: the damaged places, in list order; at most 1,000 per input.
         effort: what this command did.
         lists: files that list failures and damages, by name.
+        totals: the file with the sums over all inputs; empty if the job declares none.
     """
 
     job: str
@@ -101,6 +102,7 @@ class RunReport:
     damages: list[DamagedPlace]
     effort: Effort = field(default_factory=Effort)
     lists: dict[str, str] = field(default_factory=dict)
+    totals: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -137,6 +139,8 @@ class RunReport:
         counts = f"{_counted(self.records, 'record')}, {_counted(self.rows, 'row')}"
         work = f"{format_bytes(self.source_bytes)} read in {format_duration(self.effort.seconds)}"
         yield f"{self.state}: {files}, {counts}, {work} -> {'stdout' if self.output == '-' else self.output}"
+        if self.totals:
+            yield f"totals: {self.totals}"
         effort = self.effort
         if effort.retries or effort.refusals:
             yield f"network: {effort.requests:,} requests, {effort.retries:,} retries, {effort.refusals:,} refusals"

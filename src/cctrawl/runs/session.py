@@ -18,14 +18,16 @@ from cctrawl.runs.history import RUNNING, RecordedProgress
 from cctrawl.runs.inputs import Selection
 from cctrawl.runs.jobs import Job, JobReference
 from cctrawl.runs.ledger import Identity, RunFolder
-from cctrawl.runs.outputs import Output, place_of
+from cctrawl.runs.outputs import Output, place_of, refuse
 from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED, DamagedPlace, Effort, FailedInput, RunReport
 from cctrawl.runs.runner import RESUME_HINT, Limits, Runner
 from cctrawl.runs.task import Setup
+from cctrawl.runs.totals import Totals, has_totals
 from cctrawl.settings import Settings
 from cctrawl.store import FAILED, HistoryRow
 
 ON_DAMAGE = ("skip", "raise")
+_MANY_ROWS = 5_000_000  # adding up takes some seconds then
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Session:
         self._place = place_of(output)
         self._called_in = str(Path.cwd())
         self._format = format_of(output, format)
+        self._totals = self._place.totals(self._format) if job.sums else None
         self._options = options
         self._settings = settings or Settings.resolve()
         self._on_damage = on_damage
@@ -137,6 +140,7 @@ class Session:
             else:
                 progress.note(f"{self._output} is finished: nothing is left to do")
             output.finish()
+            self._add_up(folder, output, progress)
         except BrokenPipeError:
             raise  # whoever read our stdout has enough
         except (OSError, EOFError) as error:
@@ -145,6 +149,20 @@ class Session:
             self.failure = error
         if self._output == "-" and isinstance(self.failure, AbortedError):
             self.failure.hint = None  # stdout keeps nothing to go on with
+
+    def _add_up(self, folder: RunFolder, output: Output, progress: Progress) -> None:
+        """Make the totals of a job that declares sums, unless they are there already."""
+        job = self._job
+        if job.sums and self._totals is None:
+            progress.note(f"no totals of {', '.join(job.sums)}: they need -o with a file or a folder")
+        if self._totals is None or not job.columns:
+            return
+        totals = Totals(folder, self._totals, self._format, job.columns, job.sums)
+        if not totals.are_made:
+            rows = folder.ledger.totals().rows
+            if rows > _MANY_ROWS:
+                progress.note(f"adding up {', '.join(job.sums)} of {rows:,} rows")
+            totals.make(output.results())
 
     def _state(self, folder: RunFolder) -> str:
         if self.failure is not None:
@@ -216,6 +234,7 @@ class Session:
             damages=damages,
             effort=effort,
             lists=lists,
+            totals=self._totals.shown if self._totals is not None and self._totals.exists() else "",
         )
 
     @contextmanager
@@ -260,9 +279,9 @@ class Session:
         else:
             inputs = self._selection.resolve(self._settings)  # before anything is dropped: it may fail
             if not folder.begun and not folder.is_damaged:
-                self._place.see_no_stranger(restart=self._options.restart)
+                self._see_no_stranger()
             if self._options.restart:
-                self._place.drop(folder)
+                self._drop(folder)
                 folder.restart()
             if self._selection.named:
                 folder.keep_list(inputs)
@@ -270,3 +289,17 @@ class Session:
         folder.drop_orphans()
         self._place.prepare()
         return goes_on
+
+    def _see_no_stranger(self) -> None:
+        """Refuse to overwrite what no run of ours has made."""
+        self._place.see_no_stranger(restart=self._options.restart)
+        if self._totals is not None and self._totals.exists() and not self._options.restart:
+            refuse([self._totals.shown], "overwrite it with --restart")
+
+    def _drop(self, folder: RunFolder) -> None:
+        """Remove what the run before has made."""
+        self._place.drop(folder)
+        format_before = (folder.ledger.fact("identity") or {}).get("format", self._format)
+        totals = self._place.totals(format_before) if has_totals(folder) else self._totals
+        if totals is not None:
+            totals.drop()

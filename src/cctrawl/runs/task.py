@@ -179,7 +179,9 @@ def _run(task: Task, setup: Setup, job: Job, transport: Transport, progress: Tas
         progress.stream = stream
         reader = _open_reader(stream, setup, job, progress)
         progress.reader = reader
-        writer = progress.writer = open_part(task.part, setup.format, task.columns, header=setup.header)
+        writer = progress.writer = open_part(
+            task.part, setup.format, task.columns, header=setup.header, numeric=job.sums
+        )
         try:
             _write_rows(job, _Records(setup.where.met(reader)), writer)
             summary = _durable(writer)

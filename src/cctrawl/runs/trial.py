@@ -57,7 +57,7 @@ class Trial:
             on_damage=self._damages.append if on_damage == "skip" else "raise",
             transport=self._transport,
         )
-        self._shaper = RowShaper(self._job.columns)
+        self._shaper = RowShaper(self._job.columns, self._job.sums)
         self._rows = 0
 
     def __enter__(self) -> Self:

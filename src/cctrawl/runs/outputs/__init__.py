@@ -6,7 +6,8 @@ order is always: data durable, then the ledger, then what that makes superfluous
 two steps leaves something to repeat or to remove, never a row lost or doubled.
 
 `output` is the face; `inorder` (stdout, CSV, JSON lines), `assembled` (one Parquet file) and `parts` (a folder) are
-the kinds. `places` says where they are, and what lies there before a run. Read in this order.
+the kinds. `places` says where they are, and what lies there before a run; `siblings` what
+lies beside them. Read in this order.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from pathlib import Path
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.runs.outputs.output import DonePart, Output
-from cctrawl.runs.outputs.places import FilePlace, FolderPlace, Place, StdoutPlace
+from cctrawl.runs.outputs.places import FilePlace, FolderPlace, Place, StdoutPlace, refuse
+from cctrawl.runs.outputs.siblings import Sibling
 
-__all__ = ["DonePart", "Output", "Place", "place_of"]
+__all__ = ["DonePart", "Output", "Place", "Sibling", "place_of", "refuse"]
 
 
 def place_of(output: str) -> Place:

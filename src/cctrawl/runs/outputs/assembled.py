@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cctrawl.output import sync_folder
 from cctrawl.runs.ledger import RunFolder
@@ -56,6 +57,10 @@ class ParquetFile(Output):
         """Enter the size of the file to come: until it has replaced the one before, either size is right."""
         with self._ledger.transaction():
             self._ledger.set_fact("sizes_bytes", [*(self._ledger.fact("sizes_bytes") or ()), size_bytes])
+
+    def results(self) -> Iterator[IO[bytes]]:
+        """Open the file."""
+        yield self._path.open("rb")
 
 
 def final_schema(folder: RunFolder) -> Any:  # noqa: ANN401 - pyarrow has no types

@@ -6,6 +6,7 @@ import codecs
 import os
 import sys
 from abc import abstractmethod
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, cast
@@ -133,6 +134,10 @@ class TextFile(_InOrder):
         if not self._ledger.fact("finished"):
             self._rename(self._complete(), [])
         self._rebuild()
+
+    def results(self) -> Iterator[IO[bytes]]:
+        """Open the file."""
+        yield self._path.open("rb")
 
     def close(self) -> None:
         """Close the growing file; what was not entered in the ledger does not count, so it may be lost."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.output import sync_folder
@@ -68,6 +69,10 @@ class Output(ABC):
     @abstractmethod
     def finish(self) -> None:
         """Give the output its name: every input is done or quarantined."""
+
+    def results(self) -> Iterator[IO[bytes]]:
+        """Open the finished files in list order, one after the other; whoever takes one closes it. Stdout has none."""
+        return iter(())
 
     def close(self) -> None:  # noqa: B027 - most outputs hold no file open
         """Let go of open files, finished or not."""

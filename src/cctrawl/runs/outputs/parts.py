@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from cctrawl.output import sync_folder
 from cctrawl.runs.ledger import RunFolder
@@ -51,6 +53,11 @@ class Folder(Output):
             self._harmonize()
         with self._ledger.transaction():
             self._ledger.set_fact("finished", True)
+
+    def results(self) -> Iterator[IO[bytes]]:
+        """Open the parts in list order."""
+        for row in self._ledger.inputs(PLACED):
+            yield self._name(row).open("rb")
 
     def _is_whole(self, row: InputRow) -> bool:
         name = self._name(row)

@@ -12,6 +12,7 @@ from cctrawl.runs.outputs.assembled import ParquetFile
 from cctrawl.runs.outputs.inorder import Stdout, TextFile
 from cctrawl.runs.outputs.output import Output
 from cctrawl.runs.outputs.parts import ANY_PART, Folder, part_name
+from cctrawl.runs.outputs.siblings import LocalSibling, Sibling, totals_of
 
 
 class Place(ABC):
@@ -48,6 +49,10 @@ class Place(ABC):
     def drop(self, folder: RunFolder) -> None:  # noqa: B027 - nothing lies on stdout
         """Remove what the run of a folder has made."""
 
+    def totals(self, format: str) -> Sibling | None:  # noqa: A002, ARG002 - stdout has none
+        """Return where totals in this format go; ``None`` if they have no place."""
+        return None
+
     def close(self) -> None:  # noqa: B027 - most places hold nothing
         """Let go of connections."""
 
@@ -71,6 +76,7 @@ class FilePlace(Place):
     """
 
     def __init__(self, given: str) -> None:
+        self._given = Path(given)
         self._path = Path(given).absolute()  # a job may change the working folder
         state = folder_of(self._path, is_folder=False)
         super().__init__(str(self._path), state, folder_of(Path(given), is_folder=False))
@@ -90,6 +96,11 @@ class FilePlace(Place):
         for path in self._both():
             path.unlink(missing_ok=True)
 
+    def totals(self, format: str) -> Sibling:  # noqa: A002 - the option's name everywhere
+        """Return ``NAME.totals.EXT`` beside the file."""
+        paths = (totals_of(path, format, is_folder=False) for path in (self._path, self._given))
+        return LocalSibling(*paths)
+
     def _both(self) -> tuple[Path, Path]:
         return self._path, self._path.with_name(self._path.name + ".part")
 
@@ -104,6 +115,7 @@ class FolderPlace(Place):
     is_folder = True
 
     def __init__(self, given: str) -> None:
+        self._given = Path(given)
         self._path = Path(given).absolute()
         state = folder_of(self._path, is_folder=True)
         super().__init__(str(self._path), state, folder_of(Path(given), is_folder=True))
@@ -125,6 +137,12 @@ class FolderPlace(Place):
         names = [path.name for path in self._path.glob(ANY_PART)] if folder.is_damaged else names_of(folder)
         for name in names:
             (self._path / name).unlink(missing_ok=True)
+
+    def totals(self, format: str) -> Sibling:  # noqa: A002 - the option's name everywhere
+        """Return ``NAME.totals.EXT`` beside the folder."""
+        given = self._given if self._given.name else self._path  # "." has no name
+        paths = (totals_of(path, format, is_folder=True) for path in (self._path, given))
+        return LocalSibling(*paths)
 
 
 def refuse(strangers: Sequence[str], way_out: str) -> None:
