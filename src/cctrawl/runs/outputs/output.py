@@ -71,7 +71,7 @@ class Output(ABC):
         """Give the output its name: every input is done or quarantined."""
 
     def results(self) -> Iterator[IO[bytes]]:
-        """Open the finished files in list order, one after the other; whoever takes one closes it. Stdout has none."""
+        """Open the finished files in list order, one after the other; whoever takes one closes it."""
         return iter(())
 
     def close(self) -> None:  # noqa: B027 - most outputs hold no file open
