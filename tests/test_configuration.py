@@ -75,6 +75,12 @@ def test_a_mistake_in_the_environment_names_the_variable(monkeypatch: pytest.Mon
         Settings.resolve()
 
 
+def test_a_byte_order_mark_is_passed_over(config: Path) -> None:
+    """A file as some editors save it is read like any other."""
+    config.write_bytes(b"\xef\xbb\xbfrate = 5\n")
+    assert Settings.resolve().rate == 5
+
+
 def test_files_that_cannot_be_read_are_named(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is named but missing, a folder, and bytes that are no text are errors with a hint."""
     config.write_bytes(b"contact = '\xff'")

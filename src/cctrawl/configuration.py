@@ -94,7 +94,7 @@ def read_configuration() -> Configuration:
     """
     path = configuration_path()
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a byte order mark
     except FileNotFoundError:
         if not os.environ.get(VARIABLE):
             return Configuration(path)
