@@ -92,7 +92,7 @@ class Members:
                 self.wanted_offset = offset if asked else None
                 return offset
             # One whole record, written as usual: the case that must be fast.
-            head_stop = raw.find(b"\r\n\r\n")
+            head_stop: int = find(raw, b"\r\n\r\n")
             size = content_length(raw, 0, head_stop)
             if size is not None and head_stop + size + 8 == len(raw) and _is_usual(raw):
                 if asked or want is None or want(RecordHead(raw, head_stop, offset, filename)):
