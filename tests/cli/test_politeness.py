@@ -98,5 +98,4 @@ def test_commands_that_run_at_the_same_time_share_the_rate(fake: FakeCrawls, tmp
         assert [ended(run)[0] for run in runs] == [0, 0]
         times = sorted(request.time_s for request in server.requests)
     assert len(times) >= 2 * len(fake.files(CRAWL))
-    for i, first in enumerate(times):  # a second's worth may have waited in the bucket, and late wakers catch up
-        assert sum(first <= time_s < first + 2 for time_s in times[i:]) <= 8 * 2 + 8 + 2
+    assert times[-1] - times[0] >= 0.9 * (len(times) - 1) / 8  # what each asked alone would take half of it
