@@ -35,7 +35,7 @@ LAYOUTS = (
 MUTATIONS = ("flip", "zero", "cut", "insert", "repeat", "end")
 CHUNK_BYTES = (19, 64, 1000, 1 << 14, 1 << 20)
 SNIFFED_BYTES = 600  # a file of which these are gone may be no WARC any more
-MOST_BYTES = 6 << 20  # of memory, for files of some 30 kB
+MOST_BYTES = 12 << 20  # of memory, for files of some 30 kB; the window tries out 8 MiB once
 
 
 class Mutated(NamedTuple):
@@ -126,7 +126,9 @@ def hold(case: Case, found: list[tuple[str, bytes]], damages: list[Damage]) -> N
     assert all(pair in remaining for pair in case.untouched), damages  # in order
     if len(found) < len(written) and is_traceable(kind, mutated, layout):
         assert damages
-    if kind.endswith("per record"):  # others may give out a record before the check sum behind it shows the damage
+    # Where a member holds several records, one may come out before the check sum behind it shows the damage; the
+    # same goes for what a broken dictionary gives.
+    if kind.endswith("per record") and mutated.start >= layout.spans[0][0]:
         assert set(found) <= set(pairs), "a record that was never written"
     if not kind.endswith("plain"):
         assert damages or found == pairs or mutated.how in ("cut", "end", "repeat")

@@ -21,6 +21,7 @@ MAX_LINE_BYTES = 1 << 16  # a longer header line is damage
 _LINE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,15}:[^\r\n]{0,65536} \d{1,18}[ \t]*(?=\r?\n)")
 _LINE_END = re.compile(rb" (?:[0-9A-Fa-f.:]{1,45}|-|unknown) \d{8,17}(?: [^\r\n]{0,1000})? \d{1,18}[ \t]*(?=\r?\n)")
 _SCHEME = re.compile(rb"(?:https?|ftp|filedesc|dns):")
+_LONGEST_SCHEME_BYTES = len(b"filedesc:")
 _URL_BYTES = bytes(set(range(0x21, 0x7F)) - set(b'"<>\\^`{|}'))
 _FIELDS = re.compile(rb"(.+?) +([0-9A-Fa-f.:]{1,45}|-|unknown) (\d{8,17})(?: +(.*))?\Z")
 _VERSION_2 = re.compile(rb"(.*) (?:\d{3}|-) \S+ \S+ (?:\d+|-) \S+\Z")
@@ -75,10 +76,15 @@ class ArcFramer(Framer):
 
     @staticmethod
     def begins(start: bytes) -> bool | None:
-        """Whether a record begins with ``start``; None if that takes more bytes to tell."""
+        """Whether a record begins with ``start``; None if that takes more bytes to tell.
+
+        Only for a well-known scheme: the rest of a header line may look like another one (``ttp://``).
+        """
+        if not _SCHEME.match(start) and len(start) >= _LONGEST_SCHEME_BYTES:
+            return False
         if b"\n" not in start and len(start) < MAX_LINE_BYTES:
             return None
-        found = _LINE.match(start)
+        found = _SCHEME.match(start) and _LINE.match(start)
         return found is not None and parse_line(found[0]) is not None
 
     @staticmethod
@@ -139,7 +145,7 @@ class ArcFramer(Framer):
         if is_next is None and not final:
             raise NeedMoreError
         for gap, end in ((2, stop), (1, stop + 1)):  # no line end, or something else in its place
-            if _SCHEME.match(buf, end) and self.begins(buf[end : end + MAX_LINE_BYTES]):
+            if self.begins(buf[end : end + MAX_LINE_BYTES]):
                 return gap, end
         raise NotARecordError(f"a record whose length ({stop - line_stop}) does not fit", line_stop)
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from cctrawl.errors import FormatError
 from cctrawl.warc.arc import ArcFramer, is_arc
-from cctrawl.warc.framing import VERSION, VERSION_LINE, Framer
+from cctrawl.warc.framing import VERSION, VERSION_LINE, Frame, Framer
 
 HINT = "give a .warc, .warc.gz, .warc.zst, .warc.wet.gz, .warc.wat.gz or .arc.gz file"
 
@@ -78,12 +78,15 @@ def _recognize_damaged(start: bytes, filename: str) -> Format:
     framer = _framer_in_members(start)
     if framer is not None or _differs_in_one(start[:3], b"\x1f\x8b\x08"):
         return Format("gzip", framer or Framer)
-    if VERSION_LINE.search(start) is not None:
+    # What zstd cannot compress it stores as it is, and so whole records: they are no sign of a plain source.
+    if _ZSTD_MAGIC in start and _holds_zstd(start):
+        return Format("zstd", Framer)
+    if any(isinstance(found, Frame) for found in Framer(len(start)).feed(start)):
         return Format("plain", Framer)
     if _differs_in_one(start[:4], _ZSTD_MAGIC) or _ZSTD_MAGIC in start:
         return Format("zstd", Framer)
-    if ArcFramer.finds(start):
-        return Format("plain", ArcFramer)
+    if VERSION_LINE.search(start) is not None or ArcFramer.finds(start):
+        return Format("plain", Framer if VERSION_LINE.search(start) else ArcFramer)
     if _GZIP_MAGIC.search(start):
         return Format("gzip", Framer)
     raise FormatError(f"{filename or 'the source'} is no WARC: it begins with {start[:16]!r}", offset=0, hint=HINT)
@@ -116,6 +119,12 @@ def _framer_in_members(start: bytes) -> type[Framer] | None:
         if framer is not None:
             return framer
     return None
+
+
+def _holds_zstd(start: bytes) -> bool:
+    from cctrawl.warc.zstd import holds_records  # noqa: PLC0415 - only where such a file may have come
+
+    return holds_records(start)
 
 
 def _differs_in_one(found: bytes, meant: bytes) -> bool:

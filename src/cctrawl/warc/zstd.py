@@ -7,12 +7,15 @@ frame https://iipc.github.io/warc-specifications/specifications/warc-zstd/
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import zstandard
 from stringzilla import find
 
 from cctrawl.errors import FormatError
+from cctrawl.warc.framing import VERSION
 from cctrawl.warc.members import WHOLE_MEMBER_BYTES, Members, plain_head
 from cctrawl.warc.packing import BrokenMemberError
 
@@ -33,6 +36,7 @@ _DICTIONARY_MAGIC = b"\x5d\x2a\x4d\x18"
 _DICTIONARY_START = b"\x37\xa4\x30\xec"
 _BLOCK_BYTES = 128 << 10  # the most that a block inflates to
 _WHOLE_FRAME_BYTES = 16 << 20  # one that inflates to more is streamed
+_MOST_LOOKED_AT = 64
 _MAX_WINDOW_BYTES = 128 << 20  # as the zstd program's own limit
 _RLE, _RESERVED = 1, 3
 
@@ -70,6 +74,17 @@ class Zstd:
 def is_skipped(buf: bytes, at: int) -> bool:
     """Whether a frame that readers skip begins at ``buf[at]``; four bytes are there."""
     return buf[at] & 0xF0 == 0x50 and buf.startswith(_SKIPPED_MAGIC, at + 1)
+
+
+def holds_records(start: bytes) -> bool:
+    """Whether one of the first frames in ``start`` begins with a WARC record."""
+    zstd = Zstd()
+    for at in islice(zstd.headers(start, 0), _MOST_LOOKED_AT):
+        with suppress(BrokenMemberError):
+            piece, _ = zstd.inflater().inflate(start[at : at + 2 * _BLOCK_BYTES], 1)
+            if piece.startswith(VERSION):
+                return True
+    return False
 
 
 def open_zstd(window: Window, filename: str) -> tuple[Zstd, int]:
