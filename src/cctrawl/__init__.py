@@ -12,13 +12,14 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from cctrawl.listings import crawls, files
-    from cctrawl.runs import Job, PastRun, RunReport, job, past_runs, responses, run, tally
+    from cctrawl.runs import Job, PastRun, Plan, RunReport, job, past_runs, plan_run, responses, run, tally
     from cctrawl.warc import Damage, Record, RecordHead, read_records
 
 __all__ = [
     "Damage",
     "Job",
     "PastRun",
+    "Plan",
     "Record",
     "RecordHead",
     "RunReport",
@@ -28,6 +29,7 @@ __all__ = [
     "files",
     "job",
     "past_runs",
+    "plan_run",
     "read_records",
     "responses",
     "run",
@@ -39,6 +41,7 @@ _HOMES = {
     "Damage": "cctrawl.warc",
     "Job": "cctrawl.runs",
     "PastRun": "cctrawl.runs",
+    "Plan": "cctrawl.runs",
     "Record": "cctrawl.warc",
     "RecordHead": "cctrawl.warc",
     "RunReport": "cctrawl.runs",
@@ -46,6 +49,7 @@ _HOMES = {
     "files": "cctrawl.listings",
     "job": "cctrawl.runs",
     "past_runs": "cctrawl.runs",
+    "plan_run": "cctrawl.runs",
     "read_records": "cctrawl.warc",
     "responses": "cctrawl.runs",
     "run": "cctrawl.runs",

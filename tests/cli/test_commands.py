@@ -192,6 +192,19 @@ def test_conditions_on_the_command_line(fake: FakeCrawls) -> None:
         assert {json.loads(line)["domain"].partition(":")[0] for line in out.splitlines()} == expected != set()
 
 
+def test_a_plan_runs_nothing(fake: FakeCrawls, tmp_path: Path) -> None:
+    """--plan prints what is left as a row, and says it in words; it needs no output and makes none."""
+    words = ["run", "themes", "-c", CRAWL, "--base-url", fake.root, "--plan"]
+    out, err = call(*words, cwd=tmp_path)
+    plan = json.loads(out)
+    paths = fake.files(CRAWL)
+    assert (plan["inputs"], plan["requests"], plan["sizes"]) == (len(paths), len(paths), "exact")
+    assert f"plan: {len(paths)} files, " in err
+    assert json.loads(call(*words, "--measure", "-q", "-o", "x.parquet", cwd=tmp_path)[0])["bound"] == "cpu"
+    assert list(tmp_path.iterdir()) == []
+    assert "--plan" in call(*words[:-1], "--measure", "-o", "x.csv", code=2, cwd=tmp_path)[1]
+
+
 def test_runs_are_listed_with_their_commands(fake: FakeCrawls, tmp_path: Path) -> None:
     """The runs there were come as JSON lines, or as a table with the commands that go on below it."""
     broken = tmp_path / "broken.warc.gz"

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    required=True,
     metavar="OUT",
     shell_complete=complete_file,
     help="A file, a folder (ends in /), or - for stdout.",
@@ -85,6 +84,8 @@ if TYPE_CHECKING:
 )
 @click.option("--retry-failed", is_flag=True, help="Try quarantined files again.")
 @click.option("--restart", is_flag=True, help="Drop what was done on this output and begin anew.")
+@click.option("--plan", is_flag=True, help="Only tell the files, bytes, requests and hours that are left.")
+@click.option("--measure", is_flag=True, help="With --plan: run one file to nowhere first, for the hours.")
 @click.option("--report", metavar="FILE", help="Write a report as JSON.")
 @quiet_option
 @verbose_option
@@ -100,6 +101,7 @@ def run_command(context: click.Context, /, files: tuple[str, ...], **options: An
     cctrawl run themes -c CC-MAIN-2016-07 --limit 4 -o themes.csv
     cctrawl run my_job.py:count -c latest --kind wat --sample 0.1% -o out/ -f parquet
     cctrawl run text -c latest --where-language isl,dan -o texts/
+    cctrawl run themes -c CC-MAIN-2016-07 --plan
     cctrawl run themes --files local.warc.gz more/*.warc.gz -o - -f jsonl
     cctrawl files warc -c latest | shuf -n 20 | cctrawl run themes --files - -o some.csv
     """  # noqa: D301 - \b is the character that keeps click from wrapping
@@ -114,10 +116,41 @@ def run_command(context: click.Context, /, files: tuple[str, ...], **options: An
         options["files"] = read_list(sys.stdin)
     elif files:
         options["files"] = list(files)
+    measure = options.pop("measure")
+    if options.pop("plan"):
+        _show_plan(measure=measure, **options)
+        return
+    if measure:
+        raise click.UsageError("--measure goes with --plan", context)
+    if options["output"] is None:
+        raise click.MissingParameter(ctx=context, param_type="option", param_hint="'-o' / '--output'")
     words = ["cctrawl", *context.obj["arguments"]]
     report = run(options.pop("job"), on_report=_tell, command=words, **options)
     if report.exit_code:
         context.exit(report.exit_code)
+
+
+# What a plan does not depend on.
+_NOT_PLANNED = ("timeout", "max_memory", "max_failures", "report", "quiet")
+
+
+def _show_plan(*, measure: bool, **options: Any) -> None:  # noqa: ANN401 - the options are those of `run`
+    from dataclasses import asdict  # noqa: PLC0415 - not needed for --help
+
+    from cctrawl.output import Column, listing_format, write_listing  # noqa: PLC0415 - not needed for --help
+    from cctrawl.runs import plan_run  # noqa: PLC0415 - not needed for --help
+
+    quiet = options["quiet"]
+    chosen = {name: value for name, value in options.items() if name not in _NOT_PLANNED}
+    plan = plan_run(chosen.pop("job"), measure=measure, **chosen)
+    facts = asdict(plan)
+    if listing_format(None, "-") == "table":
+        rows = [(name, "" if value is None else value) for name, value in facts.items()]
+        write_listing(rows, [Column("plan"), Column("", right=True)])
+    else:
+        write_listing([tuple(facts.values())], [Column(name) for name in facts])
+    if not quiet:
+        click.echo(plan.summary(), err=True)
 
 
 def _tell(report: RunReport) -> None:

@@ -22,6 +22,7 @@ BATCH_ROWS = 65_536
 BATCH_BYTES = 16 << 20
 GROUP_ROWS = 1_048_576
 GROUP_BYTES = 128 << 20
+_SMALL_TABLES = 512
 _COMPRESSION = "zstd"
 _NESTING = (dict, list, tuple, set, frozenset)
 _DEPTH = 64
@@ -180,18 +181,18 @@ def make_storable(path: Path) -> None:
     growing.replace(path)
 
 
-def join_parts(parts: Sequence[Path], destination: Path, schema: pa.Schema) -> None:
+def join_parts(parts: Iterable[Path], destination: Path, schema: pa.Schema) -> None:
     """Write the rows of the parts, in order, to one file with large row groups; memory holds one row group.
 
     Args:
-        parts: Parquet files whose columns fit into ``schema``.
+        parts: Parquet files, taken one at a time, whose columns fit into ``schema``.
         destination: the file to write; it is not made durable.
         schema: the columns and types of the destination.
     """
     with pq.ParquetWriter(destination, schema, compression=_COMPRESSION) as writer:
         waiting: list[pa.Table] = []
         rows = size = 0
-        for table in _tables(parts, schema):
+        for table in _gathered(_tables(parts, schema)):
             waiting.append(table)
             rows += table.num_rows
             size += table.nbytes
@@ -202,7 +203,22 @@ def join_parts(parts: Sequence[Path], destination: Path, schema: pa.Schema) -> N
             writer.write_table(pa.concat_tables(waiting), row_group_size=GROUP_ROWS)
 
 
-def _tables(parts: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
+def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the same rows in fewer tables: one of a few rows takes kilobytes, whatever it holds."""
+    small: list[pa.Table] = []
+    rows = size = 0
+    for table in tables:
+        small.append(table)
+        rows += table.num_rows
+        size += table.nbytes
+        if len(small) >= _SMALL_TABLES or rows >= BATCH_ROWS or size >= BATCH_BYTES:
+            yield pa.concat_tables(small).combine_chunks() if len(small) > 1 else table
+            small, rows, size = [], 0, 0
+    if small:
+        yield pa.concat_tables(small).combine_chunks()
+
+
+def _tables(parts: Iterable[Path], schema: pa.Schema) -> Iterator[pa.Table]:
     for path in parts:
         with pq.ParquetFile(path) as part:
             for group in range(part.num_row_groups):

@@ -3,8 +3,8 @@
 `jobs` says what a job is. `launch` is the public `run`: arguments in, report out. `session` is one command's part
 in a run: it opens the run's folder (`ledger`), resolves its `inputs`, and lets the `runner` deal them to an
 `engine`, whose `worker` processes each do one `task` at a time: stream in, records, rows, a durable part.
-`outputs` makes parts visible rows; `report` says what happened; `history` keeps which runs there were. Read in this
-order.
+`outputs` makes parts visible rows; `report` says what happened; `history` keeps which runs there were. `plan` tells
+beforehand what a run would take, from `sizes` and a `measurement`. Read in this order.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from cctrawl.runs.jobs import Job, job, responses, tally
 
 if TYPE_CHECKING:
     from cctrawl.runs.history import PastRun, past_runs
-    from cctrawl.runs.launch import run
+    from cctrawl.runs.launch import plan_run, run
+    from cctrawl.runs.plan import Plan
     from cctrawl.runs.report import RunReport
 
-__all__ = ["Job", "PastRun", "RunReport", "job", "past_runs", "responses", "run", "tally"]
+__all__ = ["Job", "PastRun", "Plan", "RunReport", "job", "past_runs", "plan_run", "responses", "run", "tally"]
 
 
 # What only the driver of a run needs is loaded when it is asked for: a job's file needs the decorator alone.
 _HOMES = {
     "PastRun": "cctrawl.runs.history",
+    "Plan": "cctrawl.runs.plan",
     "RunReport": "cctrawl.runs.report",
     "past_runs": "cctrawl.runs.history",
+    "plan_run": "cctrawl.runs.launch",
     "run": "cctrawl.runs.launch",
 }
 

@@ -41,6 +41,7 @@ class Progressed:
         requests: requests made.
         waiting: whether it waits for its turn to ask, or for a block to end.
         memory_bytes: the worker's resident memory.
+        cpu_s: CPU seconds of the worker.
     """
 
     position: int
@@ -53,6 +54,7 @@ class Progressed:
     requests: int
     waiting: bool
     memory_bytes: int
+    cpu_s: float
 
 
 @dataclass(frozen=True)

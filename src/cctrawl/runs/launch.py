@@ -1,4 +1,4 @@
-"""`cctrawl.run`: arguments in, a session run to its end, its report out."""
+"""`cctrawl.run` and `cctrawl.plan_run`: arguments in; a session run to its end, or planned; what came of it out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.progress import open_progress
-from cctrawl.runs.conditions import conditions
+from cctrawl.runs.conditions import Conditions, conditions
 from cctrawl.runs.history import resumable
 from cctrawl.runs.inputs import named_files, select
 from cctrawl.runs.jobs import load_job
+from cctrawl.runs.plan import Plan, planned
 from cctrawl.runs.report import RunReport
 from cctrawl.runs.session import RunOptions, Session
 from cctrawl.runs.task import IMPORTING
@@ -91,30 +92,27 @@ def run(
     """
     _refuse_recursion()
     _see_report_place(report)
-    with _loading():
-        reference, loaded = load_job(job)
-    named = None if files is None else named_files(files)
-    selection = select(crawl=crawl, kind=kind or loaded.kind, limit=limit, sample=sample, named=named)
-    where = conditions(where_host, where_status, where_type, where_language)
-    options = RunOptions(
-        workers=usable_cores() if workers is None else workers,
-        timeout_s=parse_duration(timeout),
-        max_memory_bytes=parse_size(max_memory),
-        max_failures=max_failures,
-        retry_failed=retry_failed,
-        restart=restart,
-        command=resumable(command),
-    )
-    session = Session(
-        reference,
-        loaded,
-        selection,
-        output=path_text(output),
+    session = _session(
+        job,
+        output=output,
+        crawl=crawl,
+        kind=kind,
+        limit=limit,
+        sample=sample,
+        files=files,
         format=format,
+        where=conditions(where_host, where_status, where_type, where_language),
         on_damage=on_damage,
-        options=options,
+        options=RunOptions(
+            workers=usable_cores() if workers is None else workers,
+            timeout_s=parse_duration(timeout),
+            max_memory_bytes=parse_size(max_memory),
+            max_failures=max_failures,
+            retry_failed=retry_failed,
+            restart=restart,
+            command=resumable(command),
+        ),
         settings=settings,
-        where=where,
     )
     progress = open_progress(quiet=quiet)
     try:
@@ -130,6 +128,109 @@ def run(
         if session.failure is not None:
             raise session.failure
     return result
+
+
+def plan_run(
+    job: str | Callable[..., Any],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    crawl: str | None = None,
+    kind: str | None = None,
+    limit: int | None = None,
+    sample: float | None = None,
+    files: Iterable[str | os.PathLike[str]] | None = None,
+    format: str | None = None,  # noqa: A002 - the option's name everywhere
+    where_host: str | Iterable[str] | None = None,
+    where_status: int | str | Iterable[int | str] | None = None,
+    where_type: str | Iterable[str] | None = None,
+    where_language: str | Iterable[str] | None = None,
+    on_damage: str = "skip",
+    workers: int | None = None,
+    retry_failed: bool = False,
+    restart: bool = False,
+    measure: bool = False,
+    settings: Settings | None = None,
+) -> Plan:
+    """Return what `run` would take with the same arguments, without running it: inputs, bytes, requests, hours.
+
+    Sizes are asked of 16 files at most. With an output that a run has begun, what is left of it is planned.
+
+    Args:
+        job: as for `run`.
+        output: where the rows would go; none for a run that has not begun.
+        crawl: as for `run`.
+        kind: as for `run`.
+        limit: as for `run`.
+        sample: as for `run`.
+        files: as for `run`.
+        format: as for `run`.
+        where_host: as for `run`.
+        where_status: as for `run`.
+        where_type: as for `run`.
+        where_language: as for `run`.
+        on_damage: as for `run`.
+        workers: as for `run`.
+        retry_failed: as for `run`.
+        restart: as for `run`.
+        measure: run the job over one file, to nowhere, and listen to the network for 3 s: the hours at the rate
+            of CPU and network come from that.
+        settings: as for `run`.
+
+    Raises:
+        InvalidInputError: an option that cannot be, or another run's output.
+        NotFoundError: no such crawl.
+        TransportError: the file lists cannot be had.
+        JobError: the file that is measured fails.
+    """
+    _refuse_recursion()
+    count = usable_cores() if workers is None else workers
+    in_force = settings or Settings.resolve()
+    session = _session(
+        job,
+        output="-" if output is None else output,
+        crawl=crawl,
+        kind=kind,
+        limit=limit,
+        sample=sample,
+        files=files,
+        format=None if output is None and format == "parquet" else format,
+        where=conditions(where_host, where_status, where_type, where_language),
+        on_damage=on_damage,
+        options=RunOptions(workers=count, retry_failed=retry_failed, restart=restart),
+        settings=in_force,
+    )
+    return planned(session, workers=count, cores=usable_cores(), settings=in_force, measure=measure)
+
+
+def _session(
+    job: str | Callable[..., Any],
+    *,
+    output: str | os.PathLike[str],
+    crawl: str | None,
+    kind: str | None,
+    limit: int | None,
+    sample: float | None,
+    files: Iterable[str | os.PathLike[str]] | None,
+    format: str | None,  # noqa: A002 - the option's name everywhere
+    where: Conditions,
+    on_damage: str,
+    options: RunOptions,
+    settings: Settings | None,
+) -> Session:
+    with _loading():
+        reference, loaded = load_job(job)
+    named = None if files is None else named_files(files)
+    return Session(
+        reference,
+        loaded,
+        select(crawl=crawl, kind=kind or loaded.kind, limit=limit, sample=sample, named=named),
+        output=path_text(output),
+        format=format,
+        on_damage=on_damage,
+        options=options,
+        settings=settings,
+        where=where,
+    )
 
 
 @contextmanager

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # The list of a run whose files were named, one a line: what `--files -` needs to go on with a list from a pipe.
 INPUT_LIST = "inputs.txt"
 _LOCK = "lock"
+_LEDGER = "ledger.sqlite"
 _LOCK_TRIES = 20
 _LOCK_PAUSE_S = 0.05
 _WORDS = {
@@ -145,13 +146,7 @@ class RunFolder:
         Raises:
             InvalidInputError: it is another run; the message says what differs.
         """
-        held, asked = self.ledger.fact("identity"), identity.as_json()
-        different = [words for name, words in _WORDS.items() if held.get(name) != asked[name]]
-        if different:
-            raise InvalidInputError(
-                f"another run began on this output: {', '.join(different)} differ{'s' * (len(different) == 1)}",
-                hint="give another -o, or begin anew with --restart (its rows are dropped)",
-            )
+        check(self.ledger, identity)
 
     def drop_orphans(self) -> None:
         """Remove parts that no input claims: those of tries that did not end."""
@@ -178,7 +173,7 @@ class RunFolder:
         return written
 
     def _opened(self) -> LedgerFile:
-        return LedgerFile(self.path / "ledger.sqlite")
+        return LedgerFile(self.path / _LEDGER)
 
     def _opened_or_anew(self) -> LedgerFile:
         try:
@@ -190,7 +185,7 @@ class RunFolder:
         return self._opened()
 
     def _drop_ledger(self) -> None:
-        for file in self.path.glob("ledger.sqlite*"):
+        for file in self.path.glob(f"{_LEDGER}*"):
             file.unlink()
 
     def _locked(self) -> IO[bytes]:
@@ -206,6 +201,36 @@ class RunFolder:
         file.write(str(os.getpid()).encode("ascii"))
         file.flush()
         return file
+
+
+def check(ledger: LedgerFile, identity: Identity) -> None:
+    """See that the run of a ledger is the one that was asked for.
+
+    Raises:
+        InvalidInputError: it is another run; the message says what differs.
+    """
+    held, asked = ledger.fact("identity"), identity.as_json()
+    different = [words for name, words in _WORDS.items() if held.get(name) != asked[name]]
+    if different:
+        raise InvalidInputError(
+            f"another run began on this output: {', '.join(different)} differ{'s' * (len(different) == 1)}",
+            hint="give another -o, or begin anew with --restart (its rows are dropped)",
+        )
+
+
+def ledger_in(folder: Path) -> LedgerFile | None:
+    """Return the ledger of a run that began, to be read without its lock and closed; ``None`` if there is none.
+
+    Raises:
+        FormatError: it cannot be read.
+    """
+    if not (folder / _LEDGER).is_file():
+        return None
+    ledger = LedgerFile(folder / _LEDGER)
+    if ledger.fact("identity") is None:
+        ledger.close()
+        return None
+    return ledger
 
 
 def _taken(file: IO[bytes]) -> bool:

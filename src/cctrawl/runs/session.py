@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +17,15 @@ from cctrawl.runs.engine import LocalEngine
 from cctrawl.runs.history import RUNNING, RecordedProgress
 from cctrawl.runs.inputs import Selection
 from cctrawl.runs.jobs import Job, JobReference
-from cctrawl.runs.ledger import Identity, RunFolder
+from cctrawl.runs.ledger import Identity, RunFolder, check, ledger_in
+from cctrawl.runs.measurement import Measurement, time_task
 from cctrawl.runs.outputs import Output, place_of, refuse
 from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED, DamagedPlace, Effort, FailedInput, RunReport
 from cctrawl.runs.runner import RESUME_HINT, Limits, Runner
 from cctrawl.runs.task import Setup
 from cctrawl.runs.totals import Totals, has_totals
 from cctrawl.settings import Settings
-from cctrawl.store import FAILED, HistoryRow
+from cctrawl.store import FAILED, WAITING, HistoryRow
 
 ON_DAMAGE = ("skip", "raise")
 _MANY_ROWS = 5_000_000  # adding up takes some seconds then
@@ -194,7 +195,47 @@ class Session:
             is_kept=self._place.state is not None,
         )
 
-    def _engine(self, waiting: int) -> LocalEngine:
+    @property
+    def kind(self) -> str:
+        """The kind of file that was asked for."""
+        return self._selection.kind
+
+    def left(self) -> tuple[list[str], int]:
+        """Return the inputs that the run would read now, in order, and how many are done. Changes nothing.
+
+        Raises:
+            InvalidInputError: another run began on this output.
+            NotFoundError: no such crawl, or nothing is selected.
+        """
+        state = None if self._options.restart else self._place.state
+        ledger = ledger_in(state) if state is not None else None
+        if ledger is None:
+            return self._selection.resolve(self._settings), 0
+        with closing(ledger):
+            check(ledger, self._identity())
+            states = (WAITING, FAILED) if self._options.retry_failed else (WAITING,)
+            return [row.location for row in ledger.inputs(*states)], ledger.totals().done
+
+    def measured(self, location: str) -> Measurement:
+        """Run the job over one input to nowhere and return what it took.
+
+        Raises:
+            JobError: the input failed.
+        """
+        return time_task(self._engine(1), location, self._job.columns)
+
+    def _identity(self) -> Identity:
+        return Identity(
+            self._reference.name,
+            self._reference.sha256,
+            self._job.columns,
+            self._selection.key,
+            self._format,
+            self._on_damage,
+            self._where.key,
+        )
+
+    def _engine(self, inputs: int) -> LocalEngine:
         setup = Setup(
             self._reference,
             self._format,
@@ -205,7 +246,7 @@ class Session:
         )
         return LocalEngine(
             setup,
-            min(self._options.workers, waiting),
+            min(self._options.workers, inputs),
             timeout_s=self._options.timeout_s,
             max_memory_bytes=self._options.max_memory_bytes,
         )
@@ -258,15 +299,7 @@ class Session:
 
     def _open(self, folder: RunFolder, progress: Progress) -> bool:
         """Go on with the run of the folder, or begin one; tell whether it goes on."""
-        identity = Identity(
-            self._reference.name,
-            self._reference.sha256,
-            self._job.columns,
-            self._selection.key,
-            self._format,
-            self._on_damage,
-            self._where.key,
-        )
+        identity = self._identity()
         goes_on = folder.begun and not self._options.restart
         if goes_on:
             folder.check(identity)

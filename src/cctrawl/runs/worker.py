@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -91,6 +92,7 @@ class _Report(threading.Thread):
         self._progress = progress
         self._transport = transport
         self._before = transport.counters.snapshot()
+        self._cpu_began_s = time.process_time()
         self._done = threading.Event()
 
     def run(self) -> None:
@@ -115,6 +117,7 @@ class _Report(threading.Thread):
             requests=now.requests - before.requests,
             waiting=now.waiting > 0,
             memory_bytes=_memory_bytes(),
+            cpu_s=time.process_time() - self._cpu_began_s,
         )
 
 

@@ -56,7 +56,7 @@ _SCHEMA = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be many
 class InputRow:
     """One input of a run, as the ledger has it. Field names are the column names."""
 

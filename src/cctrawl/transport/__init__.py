@@ -3,13 +3,14 @@
 Read ``transport`` first (the face), ``backend`` (what each kind of location must give) and ``location`` (what a
 location is). ``folder``, ``http`` and ``s3`` are the backends; ``http`` is helped by ``request`` (what is asked),
 ``answers`` (is this answer what was asked for?), ``streams`` (a body that goes on where it broke), ``retries``
-(intermittent failures), ``pools`` (connections and proxies), ``certificates`` and ``governor`` (how hard to ask),
-whose arithmetic is in ``pacing``. ``s3`` asks in the same way, at the address and with the signature that ``aws``
-knows. Writes are in ``folder_writer`` and ``uploads`` (S3).
+(intermittent failures), ``pools`` (connections and proxies), ``certificates``, ``allowance`` (how hard to ask) and
+``governor``, which sees to that, whose arithmetic is in ``pacing``. ``s3`` asks in the same way, at the address and
+with the signature that ``aws`` knows. Writes are in ``folder_writer`` and ``uploads`` (S3).
 """
 
 from __future__ import annotations
 
+from cctrawl.transport.allowance import requests_per_s
 from cctrawl.transport.backend import FileEntry, Stream, Tail
 from cctrawl.transport.counters import Counters, CountersSnapshot
 from cctrawl.transport.events import TransportEvent
@@ -29,4 +30,5 @@ __all__ = [
     "is_listed",
     "is_url",
     "locate",
+    "requests_per_s",
 ]

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from cctrawl.errors import AbortedError, AccessDeniedError, CctrawlError, TransportError
-from cctrawl.settings import COLLINFO, COMMON_CRAWL
+from cctrawl.settings import COLLINFO
 from cctrawl.store.rates import FILE_NAME, RateBook
 from cctrawl.transport import pacing
+from cctrawl.transport.allowance import BUCKET, DATA_HOST, DEFAULTS, allowance
 from cctrawl.transport.events import TransportEvent
 from cctrawl.transport.location import host_of, is_url, path_of
 from cctrawl.transport.pacing import Limits, Policy
@@ -31,10 +32,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DATA_HOST = host_of(COMMON_CRAWL)
 _INDEX_HOST = host_of(COLLINFO)
-_BUCKET = "s3://commoncrawl"  # of the data host
-_DEFAULTS = {_DATA_HOST: (10.0, 300.0), _BUCKET: (10.0, 300.0), _INDEX_HOST: (1.0, 5.0)}
 _COMMON_CRAWL_PROBE = "/crawl-data/CC-MAIN-2023-50/warc.paths.gz"
 
 
@@ -81,19 +79,13 @@ class Governor:
 
     def limits(self, host: str) -> Limits:
         """Return what may be asked of a host: the explicit rate for the base URL's, else the defaults."""
-        rate, burst = _DEFAULTS.get(host, (math.inf, 1.0))
-        if host == self._base_host:
-            if self.settings.rate is not None:
-                rate = self.settings.rate or math.inf
-                burst = burst if host in _DEFAULTS else max(1.0, rate)
-            if self.settings.burst is not None:
-                burst = self.settings.burst
+        rate, burst = allowance(self.settings, host)
         return Limits(rate, burst, self._ramp)
 
     def is_ours(self, location: str) -> bool:
         """Tell whether a 403 there is a refusal: below the base URL, or on Common Crawl's own hosts."""
         return location.startswith(self.settings.base_url) or (
-            self._base_host in _DEFAULTS and host_of(location) == _INDEX_HOST
+            self._base_host in DEFAULTS and host_of(location) == _INDEX_HOST
         )
 
     def sleep(self, wait_s: float) -> None:
@@ -193,7 +185,7 @@ class Governor:
         """Return the location that decides whether a block is over: one known to exist, if any is known."""
         if row.known_path:
             return host + row.known_path
-        if host in (_DATA_HOST, _BUCKET):
+        if host in (DATA_HOST, BUCKET):
             return host + _COMMON_CRAWL_PROBE
         if host == self._base_host:
             return self.settings.base_url + "collinfo.json"

@@ -34,10 +34,11 @@ class ParquetFile(Output):
         """Put the parts together. They are kept while inputs are quarantined, whose rows may still come."""
         from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
 
-        rows = list(self._ledger.inputs(STAGED))
-        if len(rows) != self._ledger.fact("joined"):
+        staged = self._ledger.totals().staged
+        if staged != self._ledger.fact("joined"):
             growing = self._path.with_name(self._path.name + ".part")
-            parquet.join_parts([self._part(row) for row in rows], growing, final_schema(self._folder))
+            parts = (self._part(row) for row in self._ledger.inputs(STAGED))
+            parquet.join_parts(parts, growing, final_schema(self._folder))
             with growing.open("rb+") as file:
                 os.fsync(file.fileno())
             self._expect(growing.stat().st_size)
@@ -46,12 +47,11 @@ class ParquetFile(Output):
         whole = not self._ledger.totals().failed
         with self._ledger.transaction():
             self._ledger.set_fact("finished", True)
-            self._ledger.set_fact("joined", 0 if whole else len(rows))
+            self._ledger.set_fact("joined", 0 if whole else staged)
             self._ledger.set_fact("sizes_bytes", [self._path.stat().st_size])
-            for row in rows if whole else ():
+            for row in self._ledger.inputs(STAGED) if whole else ():
                 self._ledger.update(row.position, state=PLACED)
-        if whole:
-            self._drop_parts(rows)
+        self._folder.drop_orphans()
 
     def _expect(self, size_bytes: int) -> None:
         """Enter the size of the file to come: until it has replaced the one before, either size is right."""

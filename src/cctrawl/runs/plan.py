@@ -1,0 +1,133 @@
+"""What a run would take, before it begins: inputs, bytes, requests, and the hours at the rate that binds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cctrawl.progress import format_bytes, format_duration
+from cctrawl.runs.measurement import Measurement, network_bytes_per_s
+from cctrawl.runs.session import Session
+from cctrawl.runs.sizes import EXACT, Sizes, sizes_of
+from cctrawl.settings import Settings
+from cctrawl.transport import locate, requests_per_s
+
+_BOUNDS = {"requests": "the rate of requests", "cpu": "the CPU", "network": "the network"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would take from here on. Hours are wall time; ``None`` where nothing limits, or nobody measured.
+
+    Attributes:
+        inputs: files that would be read.
+        done: files that the output has already.
+        bytes: their bytes, compressed as they are.
+        sizes: how the bytes are known: ``exact``, ``sampled`` (from 16 of the files) or ``typical`` (a guess from
+            the kind of file).
+        requests: requests it takes if nothing fails: one per file.
+        requests_per_s: how many may be made.
+        hours_requests: the hours that the requests take at that rate.
+        workers: worker processes.
+        cpu_s_per_gb: CPU seconds of the job for 10^9 bytes, measured on one file.
+        hours_cpu: the hours that the workers take at that.
+        network_bytes_per_s: bytes that as many streams as workers bring together, measured for 3 s.
+        hours_network: the hours that the bytes take at that.
+        hours: the longest of these, if it was measured.
+        bound: what takes longest: ``requests``, ``cpu`` or ``network``.
+    """
+
+    inputs: int
+    done: int
+    bytes: int
+    sizes: str
+    requests: int
+    requests_per_s: float | None
+    hours_requests: float | None
+    workers: int
+    cpu_s_per_gb: float | None = None
+    hours_cpu: float | None = None
+    network_bytes_per_s: int | None = None
+    hours_network: float | None = None
+    hours: float | None = None
+    bound: str = ""
+
+    def summary(self) -> str:
+        """Return the plan for people, in a few lines."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        about = "" if self.sizes == EXACT else "about "
+        done = f" ({self.done:,} are done)" if self.done else ""
+        yield f"plan: {self.inputs:,} files{done}, {about}{format_bytes(self.bytes)}, {self.requests:,} requests"
+        if self.hours_requests is not None:
+            rate = f"{self.requests_per_s:g} requests/s"
+            yield f"requests: {_hours(self.hours_requests)} at {rate}"
+        if self.hours_cpu is not None:
+            yield f"CPU: {_hours(self.hours_cpu)} with {self.workers:,} workers, {self.cpu_s_per_gb:.1f} s per GB"
+        if self.hours_network is not None:
+            yield f"network: {_hours(self.hours_network)} at {format_bytes(self.network_bytes_per_s or 0)}/s"
+        if self.hours is not None:
+            yield f"in all: about {_hours(self.hours)}, bound by {_BOUNDS[self.bound]}"
+        elif self.inputs:
+            yield "hint: --measure runs one file first and tells the hours at the rate of CPU and network"
+
+
+def _hours(hours: float) -> str:
+    return format_duration(hours * 3600)
+
+
+def planned(session: Session, *, workers: int, cores: int, settings: Settings, measure: bool) -> Plan:
+    """Return what a session would take.
+
+    Args:
+        session: the session, not run yet.
+        workers: its worker processes.
+        cores: cores of this machine that it may use.
+        settings: how it asks for bytes.
+        measure: run one input to nowhere and listen to the network for 3 s.
+
+    Raises:
+        CctrawlError: the inputs cannot be told, or the one that is measured fails.
+    """
+    inputs, done = session.left()
+    sizes = sizes_of(inputs, session.kind, settings) if inputs else Sizes(0, EXACT)
+    rate = min((requests_per_s(settings, locate(path, settings.base_url)) for path in inputs[:1]), default=math.inf)
+    limited = math.isfinite(rate)
+    plan = Plan(
+        inputs=len(inputs),
+        done=done,
+        bytes=sizes.total_bytes,
+        sizes=sizes.how,
+        requests=len(inputs),
+        requests_per_s=rate if limited else None,
+        hours_requests=len(inputs) / rate / 3600 if limited else None,
+        workers=workers,
+    )
+    if not measure or not inputs:
+        return plan
+    taken = session.measured(inputs[0])
+    network = network_bytes_per_s(inputs[1:] or inputs, workers, settings)
+    return with_measurement(plan, taken, network, cores=cores)
+
+
+def with_measurement(plan: Plan, taken: Measurement, network: float | None, *, cores: int) -> Plan:
+    """Return the plan with the hours that a measured input, and the network, lead to."""
+    cpu_s_per_byte = taken.cpu_s / max(taken.source_bytes, 1)
+    at_once = max(1, min(plan.workers, cores, plan.inputs))
+    hours = {
+        "requests": plan.hours_requests,
+        "cpu": plan.bytes * cpu_s_per_byte / at_once / 3600,
+        "network": plan.bytes / network / 3600 if network else None,
+    }
+    longest = max((value, name) for name, value in hours.items() if value is not None)
+    return replace(
+        plan,
+        cpu_s_per_gb=cpu_s_per_byte * 1e9,
+        hours_cpu=hours["cpu"],
+        network_bytes_per_s=int(network) if network else None,
+        hours_network=hours["network"],
+        hours=longest[0],
+        bound=longest[1],
+    )
