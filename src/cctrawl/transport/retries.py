@@ -49,6 +49,8 @@ def plain(error: Exception) -> Exception:
     reason = getattr(error, "reason", None)
     if isinstance(reason, Exception):  # MaxRetryError
         return plain(reason)
+    if isinstance(error, urllib3.exceptions.ProxyError):
+        return IntermittentError(f"the proxy does not let us through: {plain(error.original_error)}")
     if "IncompleteRead" in str(error):
         return IntermittentError("the connection ended before the body did")
     nested = [arg for arg in error.args if isinstance(arg, Exception)]
