@@ -70,9 +70,9 @@ class Moto:
         self.url = url
         self._numbers = count()
 
-    def make_bucket(self) -> str:
-        """Make an empty bucket and return its name."""
-        name = f"bucket-{next(self._numbers)}"
+    def make_bucket(self, name: str = "") -> str:
+        """Make an empty bucket (or see that it is there, if it is named) and return its name."""
+        name = name or f"bucket-{next(self._numbers)}"
         assert urllib3.request("PUT", f"{self.url}/{name}").status == 200
         return name
 
@@ -81,11 +81,16 @@ class Moto:
         url = f"{self.url}/{bucket}/{quote(key)}"
         assert urllib3.request("PUT", url, body=data).status == 200
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead there."""
+        return {"AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+
     def lead(self, patch: pytest.MonkeyPatch, url: str = "") -> None:
         """Set the variables that lead there, or to what stands between."""
+        for name, value in self.environment.items():
+            patch.setenv(name, value)
         patch.setenv("AWS_ENDPOINT_URL", url or self.url)
-        patch.setenv("AWS_ACCESS_KEY_ID", "id")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.conftest import Moto
 
 from cctrawl.testing import build
 
@@ -78,12 +79,14 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_examples_do_what_the_page_says(page: Path, scratch: Path, tmp_path: Path) -> None:
+def test_examples_do_what_the_page_says(page: Path, scratch: Path, tmp_path: Path, moto: Moto) -> None:
     """Each example of the page succeeds, in order, and prints what is shown."""
+    moto.make_bucket("my-bucket")
     shutil.copytree(scratch / "fake-crawl", tmp_path / "fake-crawl", copy_function=os.link)
     environment = {
         **os.environ,
         "CCTRAWL_BASE_URL": str(tmp_path / "fake-crawl"),
+        **moto.environment,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     for example in examples(page):

@@ -15,6 +15,7 @@ from cctrawl.output import open_part
 from cctrawl.runs.columns import RunColumns
 from cctrawl.runs.ledger import Identity, RunFolder, folder_of
 from cctrawl.runs.outputs import DonePart, Output, place_of
+from cctrawl.settings import Settings
 from cctrawl.store import FAILED, STAGED, WAITING, LedgerFile
 
 IDENTITY = Identity("job", "sha", ("a", "b"), "inputs", "csv", "skip")
@@ -99,7 +100,7 @@ class Command:
             if retry:
                 folder.ledger.release_failed()
         folder.drop_orphans()
-        output = place_of(self.output_name).open(folder, self.format)
+        output = place_of(self.output_name, Settings.resolve()).open(folder, self.format)
         output.recover()
         return output
 

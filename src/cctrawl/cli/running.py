@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     "--output",
     metavar="OUT",
     shell_complete=complete_file,
-    help="A file, a folder (ends in /), or - for stdout.",
+    help="A file, a folder (ends in /; s3://… too), or - for stdout.",
 )
 @click.option(
     "-f",

@@ -241,8 +241,8 @@ def _cast(column: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
     return column.cast(options=pc.CastOptions(target_type=target, allow_float_truncate=True))
 
 
-def schema_of(path: Path) -> pa.Schema:
-    """Return the columns and types of a Parquet file, without metadata."""
+def schema_of(path: Path | IO[bytes]) -> pa.Schema:
+    """Return the columns and types of a Parquet file, of which the end is enough, without metadata."""
     return pq.read_schema(path).remove_metadata()
 
 

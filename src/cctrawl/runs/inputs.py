@@ -13,7 +13,7 @@ from cctrawl.errors import InvalidInputError, NotFoundError
 from cctrawl.listings import files
 from cctrawl.runs.jobs.job import KINDS
 from cctrawl.settings import Settings, local_path, path_text
-from cctrawl.transport import is_listed, is_url
+from cctrawl.transport import is_listed, is_s3, is_url, see_s3
 
 _DERIVED = re.compile(r"\.warc\.(wat|wet)(?:\.|$)")
 
@@ -137,6 +137,8 @@ def _is_text(path: str) -> bool:
 
 def absolute(path: str) -> str:
     """Return URLs and listed paths as they are, and other paths absolute, so that any folder can resume the run."""
+    if is_s3(path):
+        see_s3(path)
     if is_url(path) or is_listed(path):
         return path
     return str(local_path(path).absolute())

@@ -55,7 +55,8 @@ def run(
 
     Args:
         job: a function, a `Job`, or a name: ``"themes"``, ``"my_job.py:count"``, ``"package.module:count"``.
-        output: a file, a folder (ends in ``/`` or exists; one part per input), or ``"-"`` for stdout.
+        output: a file, a folder (ends in ``/`` or exists; one part per input), ``"s3://bucket/folder/"`` (the same
+            there; the run's state is in the data folder), or ``"-"`` for stdout.
         crawl: which crawls, as ``-c`` takes them: ``"CC-MAIN-2024-22"``, ``"2020"``, ``"latest"``, ``"latest-3"``.
         kind: the kind of file; else the job's own, ``"warc"`` for most.
         limit: at most so many files.

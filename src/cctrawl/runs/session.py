@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cctrawl.errors import AbortedError, CctrawlError, InvalidInputError
@@ -99,12 +99,12 @@ class Session:
         self._job = job
         self._selection = selection
         self._output = output
-        self._place = place_of(output)
+        self._settings = settings or Settings.resolve()
+        self._place = place_of(output, self._settings)
         self._called_in = str(Path.cwd())
         self._format = format_of(output, format)
         self._totals = self._place.totals(self._format) if job.sums else None
         self._options = options
-        self._settings = settings or Settings.resolve()
         self._on_damage = on_damage
         self._where = where
         self.failure: BaseException | None = None
@@ -115,6 +115,7 @@ class Session:
         Raises:
             CctrawlError: the run could not begin; nothing was changed.
         """
+        self._place.note = progress.note
         with self._folder() as folder:
             goes_on = self._open(folder, progress)
             recorded = self._recorded(folder, progress, goes_on=goes_on)
@@ -164,6 +165,12 @@ class Session:
             if rows > _MANY_ROWS:
                 progress.note(f"adding up {', '.join(job.sums)} of {rows:,} rows")
             totals.make(output.results())
+
+    def _shown_totals(self) -> str:
+        try:
+            return self._totals.shown if self._totals is not None and self._totals.exists() else ""
+        except CctrawlError:
+            return ""  # who cannot look says nothing; what ended the run says why
 
     def _state(self, folder: RunFolder) -> str:
         if self.failure is not None:
@@ -254,6 +261,7 @@ class Session:
     def _report(self, folder: RunFolder, state: str, effort: Effort) -> RunReport:
         ledger = folder.ledger
         totals = ledger.totals()
+        asked = self._place.counters
         failures = [FailedInput(row.location, row.tries, row.error or "") for row in ledger.inputs(FAILED)]
         damages = [DamagedPlace(*damage) for damage in ledger.damages()]
         lists = {}
@@ -273,9 +281,14 @@ class Session:
             tallies=ledger.tallies(),
             failures=failures,
             damages=damages,
-            effort=effort,
+            effort=replace(
+                effort,
+                requests=effort.requests + asked.requests,
+                retries=effort.retries + asked.retries,
+                refusals=effort.refusals + asked.refusals,
+            ),
             lists=lists,
-            totals=self._totals.shown if self._totals is not None and self._totals.exists() else "",
+            totals=self._shown_totals(),
         )
 
     @contextmanager

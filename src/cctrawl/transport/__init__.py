@@ -14,7 +14,7 @@ from cctrawl.transport.allowance import requests_per_s
 from cctrawl.transport.backend import FileEntry, Stream, Tail
 from cctrawl.transport.counters import Counters, CountersSnapshot
 from cctrawl.transport.events import TransportEvent
-from cctrawl.transport.location import is_listed, is_url, locate
+from cctrawl.transport.location import is_listed, is_s3, is_url, locate, see_s3
 from cctrawl.transport.pacing import Policy
 from cctrawl.transport.transport import Transport
 
@@ -28,7 +28,9 @@ __all__ = [
     "Transport",
     "TransportEvent",
     "is_listed",
+    "is_s3",
     "is_url",
     "locate",
     "requests_per_s",
+    "see_s3",
 ]

@@ -72,6 +72,18 @@ def split_s3(location: str) -> tuple[str, str]:
     return bucket, key
 
 
+def see_s3(location: str) -> None:
+    """Do nothing if a location of S3 can be, and the extra ``s3`` is installed.
+
+    Raises:
+        InvalidInputError: not so.
+    """
+    from cctrawl.transport.aws import see_botocore  # noqa: PLC0415 - few need it
+
+    split_s3(location)
+    see_botocore()
+
+
 def split_object(location: str) -> tuple[str, str]:
     """Return bucket and key, as `split_s3`, of what must be an object.
 

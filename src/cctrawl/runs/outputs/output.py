@@ -95,9 +95,9 @@ class Output(ABC):
             self._part(row).unlink(missing_ok=True)
 
 
-def vanished(path: Path) -> InvalidInputError:
+def vanished(path: Path | str) -> InvalidInputError:
     """Return the error for rows that somebody took away under the ledger."""
     return InvalidInputError(
-        f"{path} is gone or was changed, but the ledger beside it has its rows",
+        f"{path} is gone or was changed, but the ledger has its rows",
         hint="put it back, or begin anew with --restart",
     )

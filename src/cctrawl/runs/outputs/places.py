@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cctrawl.errors import InvalidInputError
@@ -13,6 +13,7 @@ from cctrawl.runs.outputs.inorder import Stdout, TextFile
 from cctrawl.runs.outputs.output import Output
 from cctrawl.runs.outputs.parts import ANY_PART, Folder, part_name
 from cctrawl.runs.outputs.siblings import LocalSibling, Sibling, totals_of
+from cctrawl.transport import CountersSnapshot
 
 
 class Place(ABC):
@@ -23,14 +24,21 @@ class Place(ABC):
         state: the run's folder; ``None`` if nothing is kept.
         shown_state: the same as a user reads it.
         is_folder: whether it holds one part per input.
+        note: called with what slows writing down, from any thread.
     """
 
     is_folder = False
+
+    @property
+    def counters(self) -> CountersSnapshot:
+        """What was asked of servers to write there."""
+        return CountersSnapshot()
 
     def __init__(self, location: str, state: Path | None, shown_state: Path | None = None) -> None:
         self.location = location
         self.state = state
         self.shown_state = shown_state or state
+        self.note: Callable[[str], None] = _ignore
 
     @abstractmethod
     def open(self, folder: RunFolder, format: str) -> Output:  # noqa: A002 - the option's name everywhere
@@ -153,7 +161,7 @@ def refuse(strangers: Sequence[str], way_out: str) -> None:
     """
     if strangers:
         raise InvalidInputError(
-            f"{strangers[0]} exists and no ledger beside it says what it holds",
+            f"{strangers[0]} exists and no ledger says what it holds",
             hint=f"give another -o, or {way_out}",
         )
 
@@ -162,3 +170,7 @@ def names_of(folder: RunFolder) -> list[str]:
     """Return the names that the parts of a run have, or would have."""
     identity = folder.ledger.fact("identity") or {}
     return [part_name(row.position, identity["format"]) for row in folder.ledger.inputs()]
+
+
+def _ignore(message: str) -> None:
+    """Hear of something and do nothing."""
