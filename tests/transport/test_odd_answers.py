@@ -12,20 +12,20 @@ import pytest
 from cctrawl.errors import TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.transport.conftest import Bench
 
 
 @contextmanager
-def answering(answer: bytes) -> Iterator[str]:
-    """Serve the same bytes to every request; give the URL of a file there."""
+def answering(answer: bytes | Callable[[int], bytes]) -> Iterator[str]:
+    """Serve these bytes to every request, or what belongs to its range's start; give the URL of a file there."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            while self.rfile.readline().strip():
-                pass
-            self.wfile.write(answer)
+            lines = list(iter(lambda: self.rfile.readline().strip(), b""))
+            starts = [int(line[13:].split(b"-")[0]) for line in lines if line.startswith(b"Range: bytes=")]
+            self.wfile.write(answer if isinstance(answer, bytes) else answer(starts[0] if starts else 0))
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -58,3 +58,14 @@ def test_odd_answers_end_as_transport_errors(bench: Bench, odd: str) -> None:
             transport.read_range(location, 0, 5)
         with pytest.raises(TransportError):
             transport.read_tail(location, 5)
+
+
+def test_a_file_that_never_ends_a_byte_at_a_time(bench: Bench) -> None:
+    """A server that tells no length, and always has one more byte, is given up."""
+    transport = bench.transport(tries=2)
+    head = b"HTTP/1.1 %s X\r\nContent-Range: bytes %d-%d/*\r\n\r\n!"
+    with (
+        answering(lambda start: head % (b"206" if start else b"200", start, start)) as location,
+        pytest.raises(TransportError, match="20 connections in a row"),
+    ):
+        transport.read_file(location)

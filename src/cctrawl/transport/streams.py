@@ -91,8 +91,8 @@ class HttpStream:
     def _read_once(self, length: int) -> bytes:
         response = self._response
         data = response.read1(length) if self._is_resumed else response.read(length)
-        if not data and self.size_bytes is None and not self._is_delimited and not self._is_whole():
-            return self._read_once(length)
+        if not data and self.size_bytes is None and not self._is_delimited:
+            self._see_end()
         if not data and self.size_bytes is not None and self.position != self.size_bytes:
             raise IntermittentError(f"the connection ended at byte {self.position} of {self.size_bytes}")
         if self.position == 0:
@@ -114,48 +114,41 @@ class HttpStream:
         else:
             self._backend.counters.add(resumed_streams=1)
             self._response = self._resume()
-        self._resumed()
-
-    def _resumed(self) -> None:
         self._is_resumed = True
         self._opened_at = time.monotonic()
         self._opened_from = self.position
 
-    def _is_whole(self) -> bool:
+    def _see_end(self) -> None:
         """Find out whether a body without length or chunks is over or broke off: ask for what is behind it.
 
         Raises:
+            IntermittentError: there is more.
             TransportError: the server cannot tell, nor does the file's format show where it ends.
         """
 
-        def accept(response: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse | None:
-            if response.status != 200:
-                return self._continued(response)
-            self._check_unchanged(answers.validator(response.headers))
+        def accept(response: urllib3.BaseHTTPResponse) -> bool:
             response.close()
+            if response.status != 200:
+                self._see_continuation(response)
+                return False
+            self._check_unchanged(answers.validator(response.headers))
             if not self._path.endswith(_SELF_DELIMITED):
                 raise TransportError(
                     f"{self._location}: the server tells neither length nor end, and {self.position} bytes may not"
                     " be all",
                     hint="fetch it by other means, check it, and give the local file",
                 )
-            return None
-
-        try:
-            rest = ranged(self.position, if_range=self._validator)
-            response = self._backend.ask(self._location, accept, rest, tries=self._tries)
-        except UnsatisfiedRangeError as error:
-            self.size_bytes = error.size_bytes
-            self._check_size(self.position)
-            response = None
-        if response is None:
-            self.size_bytes = self.position
             return True
-        self._response.close()
-        self._response = response
-        self._backend.counters.add(resumed_streams=1)
-        self._resumed()
-        return False
+
+        rest = ranged(self.position, if_range=self._validator)
+        try:
+            is_over = self._backend.ask(self._location, accept, rest, tries=self._tries)
+        except UnsatisfiedRangeError as error:
+            is_over = True
+            self._check_size(error.size_bytes)
+        if not is_over:
+            raise IntermittentError(f"the connection ended at byte {self.position}, and there is more")
+        self._check_size(self.position)
 
     def _open(self) -> urllib3.BaseHTTPResponse:
         def accept(response: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse:
@@ -170,22 +163,25 @@ class HttpStream:
         return self._backend.ask(self._location, accept, tries=self._tries)
 
     def _resume(self) -> urllib3.BaseHTTPResponse:
+        def accept(response: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse:
+            self._see_continuation(response)
+            self._is_delimited = answers.is_delimited(response.headers)
+            return response
+
         try:
             rest = ranged(self.position, if_range=self._validator)
-            return self._backend.ask(self._location, self._continued, rest, tries=self._tries)
+            return self._backend.ask(self._location, accept, rest, tries=self._tries)
         except UnsatisfiedRangeError as error:
             self._check_size(error.size_bytes)
             raise self._changed("has no more bytes") from error
 
-    def _continued(self, response: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse:
-        """Return an answer that goes on where we are."""
+    def _see_continuation(self, response: urllib3.BaseHTTPResponse) -> None:
+        """Check that an answer goes on where we are, and learn the size from it."""
         self._check_unchanged(answers.validator(response.headers))
         found = answers.partial(response.status, response.headers)
         if found.start != self.position:
             raise IntermittentError(f"asked for byte {self.position} onwards, got {found}")
         self._check_size(found.size)
-        self._is_delimited = answers.is_delimited(response.headers)
-        return response
 
     def _check_unchanged(self, validator: str | None) -> None:
         if validator and self._validator and validator != self._validator:
