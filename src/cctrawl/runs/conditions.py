@@ -65,7 +65,7 @@ class Conditions:
             if self.languages and kind != "wet":
                 raise InvalidInputError(
                     f"--where-language works on WET files, not on {kind}",
-                    hint="a WARC tells the language only after the page: use --kind wet",
+                    hint="a WARC tells the language only after the page: take WET files, --kind wet",
                 )
             for option, values in (("--where-status", self.statuses), ("--where-type", self.types)):
                 if values and kind in _DERIVED:
@@ -132,7 +132,10 @@ def _values(given: Iterable[int | str] | None, name: str) -> list[str]:
     texts = [given] if isinstance(given, str) else [str(item) for item in given]
     values = [value.strip().lower() for text in texts for value in text.split(",")]
     if not all(values):
-        raise InvalidInputError(f"--where-{name}: a value is empty in {', '.join(map(repr, texts))}")
+        raise InvalidInputError(
+            f"--where-{name}: a value is empty in {', '.join(map(repr, texts))}",
+            hint="separate values by one comma, without one at the end",
+        )
     return values
 
 
