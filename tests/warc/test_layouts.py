@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import random
 import zlib
@@ -11,10 +10,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from fastwarc.warc import ArchiveIterator as FastIterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from warcio.archiveiterator import ArchiveIterator as WarcioIterator
 
 from cctrawl.warc import read_records
 
@@ -72,31 +69,6 @@ def test_a_record_that_shares_its_member_has_no_length(warcs: Warcs, readings: R
     first, second = (warcs.record(b"x" * 10, f"https://{n}.example/") for n in "ab")
     records, _ = readings.read(warcs.gzip(first) + warcs.gzip(first + second))
     assert [(r.offset, r.length is None) for r in records][1:] == [(records[0].length, True)] * 2
-
-
-@pytest.mark.parametrize("kind", LAYOUTS[:5])
-def test_other_readers_see_the_same(warcs: Warcs, readings: Readings, kind: str) -> None:
-    """Fastwarc and warcio read the same URLs and blocks from files that all three understand."""
-    rng = random.Random(3)
-    written = []
-    for number in range(20):
-        block = warcs.block(rng, 2000)
-        written.append((f"https://a.example/{number}", block))
-    raws = [warcs.record(block, url, "resource") for url, block in written]
-    stream = b"".join(raws)
-    data = {"plain": stream, "one member": warcs.gzip(stream)}.get(kind)
-    if kind == "several in a member":
-        data = b"".join(warcs.gzip(b"".join(raws[at : at + 3])) for at in range(0, 20, 3))
-    elif kind == "across members":
-        data = b"".join(warcs.gzip(stream[at : at + 777]) for at in range(0, len(stream), 777))
-    data = data or b"".join(map(warcs.gzip, raws))
-    records, _ = readings.read(data)
-    assert [(r.url, r.block) for r in records] == written
-    fast = [(r.headers["WARC-Target-URI"], r.reader.read()) for r in FastIterator(io.BytesIO(data))]
-    assert fast == written
-    if kind in ("plain", "per record"):  # warcio refuses the others
-        others = WarcioIterator(io.BytesIO(data))
-        assert [(r.rec_headers.get_header("WARC-Target-URI"), r.content_stream().read()) for r in others] == written
 
 
 def test_real_files_give_the_golden_counts(real_warcs: Path) -> None:
