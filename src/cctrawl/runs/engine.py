@@ -194,11 +194,12 @@ class LocalEngine:
             return self._lost(worker)
         if message == "ready":
             self._start_failures = 0
-            worker.ready = True
+            worker.begun()
             return []
         event = cast("Event", message)
         worker.heard(event)
-        return [event]
+        # What the job printed before the end of the task is in the pipe by now: nobody may look there again.
+        return [event] if isinstance(event, Progressed) else [*worker.read_all_output(), event]
 
     def _lost(self, worker: _Worker, why: str = "") -> list[Event]:
         self._workers.remove(worker)
@@ -266,6 +267,11 @@ class _Worker:
         self._numbers = (0, 0, 0)
         self._tell(task)
 
+    def begun(self) -> None:
+        """Take note that the process has come up: only now the time for its task runs."""
+        self.ready = True
+        self.moved_at = time.monotonic()
+
     def _tell(self, message: object) -> None:
         try:
             self.connection.send(message)
@@ -297,6 +303,16 @@ class _Worker:
         self._printed = (self._printed + data)[-_LAST_LINES_BYTES:]
         *lines, self._unfinished = (self._unfinished + data).split(b"\n")
         return [Said(line.decode("utf-8", "replace")) for line in lines]
+
+    def read_all_output(self) -> list[Event]:
+        """Return all lines the process has printed since the last call, also one that has no end yet."""
+        events: list[Event] = []
+        while self.output_open and wait([self.output], 0):
+            events += self.read_output()
+        if self._unfinished:
+            events.append(Said(self._unfinished.decode("utf-8", "replace")))
+            self._unfinished = b""
+        return events
 
     def kill(self, grace_s: float = 0) -> list[Event]:
         """End the process, unless it ends by itself within the grace, and return what it had printed."""

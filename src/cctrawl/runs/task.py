@@ -244,8 +244,16 @@ def job_error(job: Job, error: Exception) -> JobError:
     theirs = list(dropwhile(_is_ours, frames)) or frames
     place = f" (line {theirs[-1].lineno} of {Path(theirs[-1].filename).name})"
     details = "".join(traceback.format_list(theirs)) + "".join(traceback.format_exception_only(error))
-    text = str(error) or "no message"
-    return JobError(f"the job {job.name} raised {type(error).__name__}: {text:.500}{place}", details=details)
+    return JobError(
+        f"the job {job.name} raised {type(error).__name__}: {_text(error):.500}{place}", details=details
+    )
+
+
+def _text(error: Exception) -> str:
+    try:
+        return str(error) or "no message"
+    except Exception:  # noqa: BLE001 - a class of the user's may do anything
+        return "a message that cannot be shown"
 
 
 def _is_ours(frame: traceback.FrameSummary) -> bool:
