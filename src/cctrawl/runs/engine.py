@@ -307,7 +307,7 @@ class _Worker:
     def read_all_output(self) -> list[Event]:
         """Return all lines the process has printed since the last call, also one that has no end yet."""
         events: list[Event] = []
-        while self.output_open and wait([self.output], 0):
+        while self.output_open and wait([self.output.fileno()], 0):
             events += self.read_output()
         if self._unfinished:
             events.append(Said(self._unfinished.decode("utf-8", "replace")))
