@@ -192,6 +192,26 @@ def test_a_run_sees_only_what_is_asked_for(fake: FakeCrawls, tmp_path: Path) -> 
         assert found(output) == expected
 
 
+def test_conditions_on_arc_files(fake: FakeCrawls, tmp_path: Path) -> None:
+    """ARC files, whose records have no identified type, are told by host, status and Content-Type, too."""
+    pages_there = [page for path in fake.files("CC-MAIN-2009-2010") for page in fake.pages[path]]
+    host = pages_there[0].site.host
+    expected = [
+        page.url for page in pages_there if (page.site.host, page.status, page.mime) == (host, 200, "text/html")
+    ]
+    assert expected
+    cctrawl.run(
+        _pages,
+        crawl="CC-MAIN-2009-2010",
+        output=tmp_path / "x.jsonl",
+        where_host=host,
+        where_status=200,
+        where_type="text/html",
+        settings=settings(fake),
+    )
+    assert found(tmp_path / "x.jsonl") == expected
+
+
 def test_text_in_one_language(fake: FakeCrawls, tmp_path: Path) -> None:
     """--where-language on WET gives the pages in that language, by a crawl and by the names of files."""
     expected = [page.url for page in pages(fake) if "isl" in page.languages]

@@ -15,6 +15,7 @@ import cctrawl
 from cctrawl.errors import InvalidInputError
 from cctrawl.output import read_rows
 from cctrawl.runs import RunReport
+from cctrawl.runs.outputs.siblings import LocalSibling
 from cctrawl.settings import Settings
 from cctrawl.testing import FakeCrawls, WarcWriter
 
@@ -119,6 +120,38 @@ def test_totals_that_are_missing_are_made_again(files: list[Path], tmp_path: Pat
     cctrawl.run(_letters, files=files, output=tmp_path / "x.csv")
     assert Path(report.totals).stat().st_mtime_ns == time, "made once only"
     assert not (tmp_path / "x.csv.cctrawl/sums").exists()
+
+
+class Death(BaseException):
+    """The process is killed here."""
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("retry", [False, True])
+def test_a_death_around_the_change_of_names(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, late: bool, retry: bool
+) -> None:
+    """Dead before or after the totals got their name, the next command ends in the same bytes, not in old ones."""
+    whole = files[3].read_bytes()
+    settings = Settings.resolve(tries=1)
+    if retry:
+        files[3].write_bytes(b"no WARC at all")
+        cctrawl.run(_letters, files=files, output=tmp_path / "x.csv", settings=settings)
+        files[3].write_bytes(whole)
+    expected = Path(cctrawl.run(_letters, files=files, output=tmp_path / "y.csv").totals).read_bytes()
+
+    def die(sibling: LocalSibling, file: Path) -> None:
+        if late:
+            take(sibling, file)
+        raise Death
+
+    take = LocalSibling.take
+    monkeypatch.setattr(LocalSibling, "take", die)
+    with pytest.raises(Death):
+        cctrawl.run(_letters, files=files, output=tmp_path / "x.csv", retry_failed=retry, settings=settings)
+    monkeypatch.setattr(LocalSibling, "take", take)
+    report = cctrawl.run(_letters, files=files, output=tmp_path / "x.csv")
+    assert Path(report.totals).read_bytes() == expected
 
 
 def test_totals_of_somebody_else_are_not_overwritten(files: list[Path], tmp_path: Path) -> None:

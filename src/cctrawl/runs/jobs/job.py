@@ -31,6 +31,9 @@ class Job:
         want: tells from a record's head whether its body is needed; ``None`` for all.
         kind: the kind of file the job is for.
         sums: the columns that a run also adds up over all inputs, grouped by the others.
+
+    Raises:
+        InvalidInputError: a column name twice or that is no string, an unknown kind, or a sum of no column.
     """
 
     function: JobFunction
@@ -38,6 +41,9 @@ class Job:
     want: Want | None = None
     kind: str = "warc"
     sums: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check(self.columns or (), self.kind, self.sums)
 
     def __call__(self, records: Iterator[Record]) -> Rows:
         """Return the rows of one file's records."""
@@ -101,23 +107,27 @@ def job(
     Raises:
         InvalidInputError: a column name twice or that is no string, an unknown kind, or a sum of no column.
     """
+    added_up = (sums,) if isinstance(sums, str) else tuple(sums)
+    _check(columns, kind, added_up)
+
+    def declare(function: JobFunction) -> Job:
+        return Job(function, columns or None, want, kind, added_up)
+
+    return declare
+
+
+def _check(columns: tuple[str, ...], kind: str, sums: tuple[str, ...]) -> None:
     if not all(isinstance(column, str) and column for column in columns) or len(set(columns)) != len(columns):
         raise InvalidInputError(
             f"no column names: {columns!r}", hint='write @cctrawl.job("domain", "theme"), each name once'
         )
     if kind not in KINDS:
         raise InvalidInputError(f"no such kind of file: {kind!r}", hint=f"choose one of {', '.join(KINDS)}")
-    added_up = (sums,) if isinstance(sums, str) else tuple(sums)
-    if not set(added_up) <= set(columns) or len(set(added_up)) != len(added_up):
+    if not set(sums) <= set(columns) or len(set(sums)) != len(sums):
         raise InvalidInputError(
-            f"no columns to add up: {added_up!r}",
+            f"no columns to add up: {sums!r}",
             hint='name declared columns, each once: @cctrawl.job("server", "count", sums=("count",))',
         )
-
-    def declare(function: JobFunction) -> Job:
-        return Job(function, columns or None, want, kind, added_up)
-
-    return declare
 
 
 def responses(head: RecordHead) -> bool:
