@@ -27,6 +27,7 @@ bench: .venv/bench.stamp
 	$(BIN)/python benchmarks/worker_memory.py
 	$(BIN)/python benchmarks/two_workers.py
 	$(BIN)/python benchmarks/many_inputs.py
+	$(BIN)/python benchmarks/limited_server.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
