@@ -149,7 +149,9 @@ def runs_command(
     if listing_format(chosen, output) != "table":
         write_listing(map(astuple, runs), columns, format=chosen, output=output)
         return
-    write_listing((astuple(run)[:-1] for run in runs), columns[:-1], format=chosen, output=output)
+    shown = [number for number, column in enumerate(columns) if column.name not in ("began", "resume")]
+    rows = ([astuple(run)[number] for number in shown] for run in runs)
+    write_listing(rows, [columns[number] for number in shown], format=chosen, output=output)
     for run in runs if output == "-" else ():
         if run.resume:
             click.echo(f"\n{run.output} is {run.state}; to go on:\n  {run.resume}")

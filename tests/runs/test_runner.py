@@ -1,0 +1,87 @@
+"""The runner, with an engine that follows a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cctrawl.errors import AbortedError
+from cctrawl.output import open_part
+from cctrawl.progress import open_progress
+from cctrawl.runs.engine import Event, Failed, Finished
+from cctrawl.runs.ledger import Identity, RunFolder
+from cctrawl.runs.outputs import place_of
+from cctrawl.runs.runner import Limits, Runner
+from cctrawl.runs.task import STOP, Task, TaskFailure, TaskResult
+from cctrawl.settings import Settings
+
+IDENTITY = Identity("job", "sha", ("n",), "inputs", "csv", "skip")
+
+
+class Script:
+    """An engine that has two tasks at a time and answers each turn with what a function makes of them."""
+
+    def __init__(self, answer: Callable[[list[Task]], list[Event]]) -> None:
+        self._answer = answer
+        self._tasks: list[Task] = []
+
+    def free(self) -> int:
+        """Return how many tasks could be submitted now."""
+        return 2 - len(self._tasks)
+
+    def submit(self, task: Task) -> None:
+        """Take a task."""
+        self._tasks.append(task)
+
+    def events(self, timeout_s: float) -> list[Event]:  # noqa: ARG002 - nothing is waited for
+        """Answer all tasks."""
+        tasks, self._tasks = self._tasks, []
+        return self._answer(tasks)
+
+    def stop(self) -> None:
+        """Have nothing to stop."""
+
+
+def done(task: Task) -> Finished:
+    """Write the part of a task and return that it is done."""
+    part = open_part(task.part, "csv", ("n",))
+    part.write((task.position,))
+    return Finished(task.position, TaskResult(part.finish(), 1, 10, 0, (), {}))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[RunFolder]:
+    """A run of six inputs."""
+    folder = RunFolder(tmp_path / "x.csv.cctrawl")
+    folder.begin(IDENTITY, [f"input {number}" for number in range(6)])
+    yield folder
+    folder.close()
+
+
+def runner_of(folder: RunFolder, answer: Callable[[list[Task]], list[Event]]) -> Runner:
+    """Return a runner over a script."""
+    output = place_of(str(folder.path.parent / "x.csv"), Settings.resolve()).open(folder, "csv")
+    output.recover()
+    return Runner(folder, output, Script(answer), open_progress(quiet=True), Limits())
+
+
+def test_inputs_that_get_done_in_one_turn_are_entered_in_order(folder: RunFolder) -> None:
+    """However inputs get done, their rows stand in list order, and the ledger has them all."""
+    runner_of(folder, lambda tasks: [done(task) for task in reversed(tasks)]).run()
+    assert (folder.path.parent / "x.csv.part").read_text() == "n\n" + "".join(f"{n}\n" for n in range(6))
+    assert folder.ledger.totals().placed == 6
+
+
+def test_what_is_done_is_kept_when_the_run_stops_in_the_same_turn(folder: RunFolder) -> None:
+    """A worker that stops the run takes nothing along of what others had just finished."""
+
+    def answer(tasks: list[Task]) -> list[Event]:
+        first, second = tasks
+        return [done(first), Failed(second.position, TaskFailure(STOP, "the disk is full"))]
+
+    with pytest.raises(AbortedError, match="the disk is full"):
+        runner_of(folder, answer).run()
+    totals = folder.ledger.totals()
+    assert (totals.done, totals.waiting, totals.failed) == (1, 5, 0)
