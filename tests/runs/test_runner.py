@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -60,16 +61,17 @@ def folder(tmp_path: Path) -> Iterator[RunFolder]:
     folder.close()
 
 
-def runner_of(folder: RunFolder, answer: Callable[[list[Task]], list[Event]]) -> Runner:
-    """Return a runner over a script."""
+def run(folder: RunFolder, answer: Callable[[list[Task]], list[Event]]) -> None:
+    """Run over a script."""
     output = place_of(str(folder.path.parent / "x.csv"), Settings.resolve()).open(folder, "csv")
     output.recover()
-    return Runner(folder, output, Script(answer), open_progress(quiet=True), Limits())
+    with closing(output):
+        Runner(folder, output, Script(answer), open_progress(quiet=True), Limits()).run()
 
 
 def test_inputs_that_get_done_in_one_turn_are_entered_in_order(folder: RunFolder) -> None:
     """However inputs get done, their rows stand in list order, and the ledger has them all."""
-    runner_of(folder, lambda tasks: [done(task) for task in reversed(tasks)]).run()
+    run(folder, lambda tasks: [done(task) for task in reversed(tasks)])
     assert (folder.path.parent / "x.csv.part").read_text() == "n\n" + "".join(f"{n}\n" for n in range(6))
     assert folder.ledger.totals().placed == 6
 
@@ -82,6 +84,6 @@ def test_what_is_done_is_kept_when_the_run_stops_in_the_same_turn(folder: RunFol
         return [done(first), Failed(second.position, TaskFailure(STOP, "the disk is full"))]
 
     with pytest.raises(AbortedError, match="the disk is full"):
-        runner_of(folder, answer).run()
+        run(folder, answer)
     totals = folder.ledger.totals()
     assert (totals.done, totals.waiting, totals.failed) == (1, 5, 0)
