@@ -14,10 +14,13 @@ import pytest
 from cctrawl.errors import FormatError
 from cctrawl.warc import framing, read_records, streaming
 from cctrawl.warc.heads import MAX_HEAD_BYTES, Headers, find_blank_line
-from cctrawl.warc.packing import inflates
+from cctrawl.warc.packing import GzipInflater, inflates
 from cctrawl.warc.payload import decode_payload
+from cctrawl.warc.zstd import ZstdInflater
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.warc.conftest import Readings, Warcs
 
     from cctrawl.warc import RecordHead
@@ -140,3 +143,63 @@ def test_a_plain_head_with_control_bytes_is_damage(warcs: Warcs, readings: Readi
     records, damages = readings.read(sound + warcs.record(b"odd", "https://a\x07b.example/") + sound)
     assert [record.block for record in records] == [b"sound", b"sound"]
     assert [damage.offset for damage in damages] == [len(sound)]
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n", b"\r\nContent-Length: 99\r\n\r\n"])
+def test_heads_inside_a_head_are_not_tried_one_by_one(
+    warcs: Warcs, readings: Readings, monkeypatch: pytest.MonkeyPatch, end: bytes
+) -> None:
+    """Version lines that share one end are looked at a few times, however many they are; a sound record is found."""
+    begun = 0
+
+    def counted(raw: bytes, start: int, stop: int) -> tuple[int, int] | None:
+        nonlocal begun
+        begun += 1
+        return find_blank_line(raw, start, stop)
+
+    monkeypatch.setattr(framing, "find_blank_line", counted)
+    records, damages = readings.read(
+        warcs.gzip(b"WARC/1.0\r\nfoo" * 200_000 + end) + warcs.gzip(warcs.record(b"x"))
+    )
+    assert [record.block for record in records] == [b"x"]
+    assert len(damages) == 1
+    assert begun < 200
+
+
+def zstd_zeros(size: int) -> bytes:
+    """Return a frame that inflates to zeros, made of blocks of four bytes that give 128 KiB each."""
+    run = (128 << 10) << 3 | 1 << 1
+    blocks = [(run | (at == 1)).to_bytes(3, "little") + b"\0" for at in range(size >> 17, 0, -1)]
+    return b"\x28\xb5\x2f\xfd\x00\x38" + b"".join(blocks)
+
+
+@pytest.mark.parametrize("packing", ["gzip", "zstd"])
+@pytest.mark.parametrize(
+    "start", [b"", b"WARC/1.0\r\nContent-Length: 9999999999\r\n\r\n", b"WARC/1.0\r\nX: ", b"\r\n"]
+)
+def test_what_inflates_without_a_record_is_given_up(
+    warcs: Warcs, readings: Readings, monkeypatch: pytest.MonkeyPatch, packing: str, start: bytes
+) -> None:
+    """Of a member without records little more than a record's limit is inflated, in flat memory, once."""
+    pack = warcs.gzip if packing == "gzip" else warcs.zstd
+    inflater = GzipInflater if packing == "gzip" else ZstdInflater
+    inflate: Callable[[object, bytes, int], tuple[bytes, int]] = inflater.inflate  # type: ignore[assignment]
+    inflated_bytes = 0
+
+    def counted(self: object, given: bytes, most_bytes: int) -> tuple[bytes, int]:
+        nonlocal inflated_bytes
+        piece, taken_bytes = inflate(self, given, most_bytes)
+        inflated_bytes += len(piece)
+        return piece, taken_bytes
+
+    monkeypatch.setattr(inflater, "inflate", counted)
+    zeros = zstd_zeros(64 << 20) if packing == "zstd" and not start else pack(start + bytes(64 << 20))
+    sound = pack(warcs.record(b"sound"))
+    tracemalloc.start()
+    records, damages = readings.read(sound + zeros * 3 + sound, max_record_bytes=4 << 20)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [record.block for record in records] == [b"sound", b"sound"]
+    assert [damage.offset for damage in damages] == [len(sound)]
+    assert inflated_bytes < 3 * (8 << 20)
+    assert peak_bytes < 20 << 20

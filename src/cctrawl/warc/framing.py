@@ -189,10 +189,10 @@ class Framer:
             raise NotARecordError("a WARC head that breaks off before the next", inner)
         flaw = head_flaw(buf[start:head_stop].lower())
         if flaw is not None:
-            raise NotARecordError(flaw, start + len(VERSION))
+            raise NotARecordError(flaw, self._later_head(start, head_stop))
         length = content_length(buf, start, head_stop)
         if length is None:
-            raise NotARecordError("a record without a sound Content-Length", start + len(VERSION))
+            raise NotARecordError("a record without a sound Content-Length", self._later_head(start, head_stop))
         if length > self.max_record_bytes:
             raise NotARecordError(
                 f"a record that declares {length} bytes, more than {self.max_record_bytes}", block_start
@@ -202,7 +202,8 @@ class Framer:
             if not final:
                 raise NeedMoreError(stop + FULL_GAP - len(buf))
             raise NotARecordError(
-                f"a record cut short ({len(buf) - block_start} of {length} bytes)", start + len(VERSION)
+                f"a record cut short ({len(buf) - block_start} of {length} bytes)",
+                self._later_head(start, head_stop),
             )
         gap, end = self._gap(stop, block_start, length, final=final)
         raw = buf[start:stop]
@@ -217,12 +218,29 @@ class Framer:
         if span is not None:
             return span
         held = len(self._buf) - start
-        self._headless_stop = self._base + start + min(held, MAX_HEAD_BYTES)
         if held >= MAX_HEAD_BYTES:
-            raise NotARecordError(f"a WARC head of more than {MAX_HEAD_BYTES} bytes", start + len(VERSION))
+            span = find_blank_line(self._buf, start + MAX_HEAD_BYTES - len(b"\r\n\r"), len(self._buf))
+            headless_stop = len(self._buf) if span is None else span[0]
+            self._headless_stop = self._base + headless_stop
+            # what begins too far before the first blank line is too long as well
+            resume = max(start + len(VERSION), headless_stop - MAX_HEAD_BYTES)
+            raise NotARecordError(f"a WARC head of more than {MAX_HEAD_BYTES} bytes", resume)
+        self._headless_stop = self._base + len(self._buf)
         if final:
             raise NotARecordError("a WARC head cut short", len(self._buf))  # nor does a later one end
         raise NeedMoreError(held // 4 + 1)  # in growing steps: what is held is copied each time
+
+    def _later_head(self, start: int, head_stop: int) -> int:
+        """Return where to look on when the head ``[start, head_stop)`` is none: at the last version line in it.
+
+        Trying those before it, too, would take time in proportion to the square of its length.
+        """
+        buf = self._buf
+        at = head_stop
+        while (at := buf.rfind(VERSION, start + 1, at)) >= 0:
+            if VERSION_LINE.match(buf, at, head_stop) is not None:
+                return at
+        return start + len(VERSION)
 
     def _gap(self, stop: int, block_start: int, length: int, *, final: bool) -> tuple[int, int]:
         """Return the size of the gap behind a block that ends at ``stop``, and where the record ends."""
