@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator as WarcioIterator
 
-from cctrawl.warc.arc import ArcLine, parse_line
+from cctrawl.warc.arc import MAX_LINE_BYTES, ArcLine, parse_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,6 +134,16 @@ def test_a_damaged_begin_is_passed_over(warcs: Warcs, readings: Readings) -> Non
         records, damages = readings.read(data)
         assert [record.block for record in records] == [b"sound " * 9]
         assert [damage.offset for damage in damages] == [0]
+
+
+@pytest.mark.parametrize("url_bytes", [*range(MAX_LINE_BYTES - 45, MAX_LINE_BYTES + 20, 3), 3 * MAX_LINE_BYTES])
+def test_a_header_line_of_the_greatest_length(warcs: Warcs, readings: Readings, url_bytes: int) -> None:
+    """A header line just short enough is read, a longer one is damage; either way the next record comes out."""
+    long = warcs.arc_record(b"long", "http://" + "a" * (url_bytes - 7))
+    records, damages = readings.read(FILEDESC + long + warcs.arc_record(b"next"))
+    is_short = long.index(b"\n") < MAX_LINE_BYTES
+    assert [record.block for record in records[1:]] == ([b"long"] if is_short else []) + [b"next"]
+    assert len(damages) == (not is_short)
 
 
 def test_the_real_file(real_warcs: Path) -> None:

@@ -149,7 +149,7 @@ def test_a_plain_head_with_control_bytes_is_damage(warcs: Warcs, readings: Readi
 def test_heads_inside_a_head_are_not_tried_one_by_one(
     warcs: Warcs, readings: Readings, monkeypatch: pytest.MonkeyPatch, end: bytes
 ) -> None:
-    """Version lines that share one end are looked at a few times, however many they are; a sound record is found."""
+    """Version lines that share one end are looked at a few times, and a sound record behind is found."""
     begun = 0
 
     def counted(raw: bytes, start: int, stop: int) -> tuple[int, int] | None:

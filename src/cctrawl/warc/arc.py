@@ -19,7 +19,7 @@ MAX_LINE_BYTES = 1 << 16  # a longer header line is damage
 
 # What may be a header line, and the end of one. Each byte is looked at a bounded number of times.
 _LINE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,15}:[^\r\n]{0,65536} \d{1,18}[ \t]*(?=\r?\n)")
-_LINE_END = re.compile(rb" (?:[0-9A-Fa-f.:]{1,45}|-|unknown) \d{8,17}(?: [^\r\n]{0,1000})? \d{1,18}[ \t]*(?=\r?\n)")
+_LINE_END = re.compile(rb" (?:[0-9A-Fa-f.:]{1,45}|-|unknown) \d{8,17}(?: [^\r\n]{0,300})? \d{1,18}[ \t]*(?=\r?\n)")
 _SCHEME = re.compile(rb"(?:https?|ftp|filedesc|dns):")
 _LONGEST_SCHEME_BYTES = len(b"filedesc:")
 _URL_BYTES = bytes(set(range(0x21, 0x7F)) - set(b'"<>\\^`{|}'))
@@ -111,7 +111,7 @@ class ArcFramer(Framer):
         if not line_stop:
             if len(buf) - start < MAX_LINE_BYTES and (not final or start == len(buf)):
                 raise NeedMoreError
-            raise NotARecordError(f"no ARC record ({buf[start : start + 16]!r})", start)
+            raise NotARecordError(f"no ARC record ({buf[start : start + 16]!r})", start + 1)
         line = parse_line(buf[start:line_stop]) if _LINE.match(buf, start) else None
         if line is None:
             raise NotARecordError(f"no ARC record ({buf[start : start + 16]!r})", start + 1)
@@ -157,7 +157,8 @@ def _find_line(buf: bytes, start: int, stop: int | None = None) -> int:
     """
     for end in _LINE_END.finditer(buf, start, len(buf) if stop is None else stop):
         line = max(buf.rfind(b"\n", start, end.start()) + 1, start, end.start() - MAX_LINE_BYTES)
-        if _LINE.match(buf, line) and parse_line(buf[line : end.end()]) is not None:
+        begins_line = not line or buf.startswith(b"\n", line - 1) or _SCHEME.match(buf, line)
+        if begins_line and _LINE.match(buf, line) and parse_line(buf[line : end.end()]) is not None:
             return line
         before = buf[line : end.start()]
         plain = len(before.rstrip(_URL_BYTES))
