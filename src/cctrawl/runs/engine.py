@@ -23,6 +23,7 @@ from cctrawl.runs.task import Setup, Task, TaskFailure, TaskResult
 _START_FAILURES = 3
 _LAST_LINES_BYTES = 4096
 _READ_BYTES = 1 << 16
+_FULL_PIPE_READS = 2  # Linux: 64 KiB, or less
 _GRACE_S = 5.0  # for a worker that hung up: it is about to end, and how it ends says why
 
 
@@ -305,10 +306,11 @@ class _Worker:
         return [Said(line.decode("utf-8", "replace")) for line in lines]
 
     def read_all_output(self) -> list[Event]:
-        """Return all lines the process has printed since the last call, also one that has no end yet."""
+        """Return the lines the process has printed by now, also one that has no end yet."""
         events: list[Event] = []
-        while self.output_open and wait([self.output.fileno()], 0):
-            events += self.read_output()
+        for _ in range(_FULL_PIPE_READS):  # it may be printing on and on
+            if self.output_open:
+                events += self.read_output()
         if self._unfinished:
             events.append(Said(self._unfinished.decode("utf-8", "replace")))
             self._unfinished = b""
