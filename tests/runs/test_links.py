@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import cctrawl
@@ -131,6 +131,7 @@ def test_headers_may_be_lists() -> None:
     assert len(rows_of({"Links": [{"url": "/x"}]}, headers=headers)) == 1
 
 
+@example("http://a", "/.")
 @given(
     st.from_regex(r"https?://[a-z]{1,5}(:8080)?(/[a-z.]{0,4}){0,4}(\?[a-z=]{0,3})?", fullmatch=True),
     st.from_regex(r"(https?:)?(//[a-z]{1,3})?/?([a-z.]{0,4}/){0,4}[a-z.]{0,3}(\?[a-z=./]{1,3})?", fullmatch=True),

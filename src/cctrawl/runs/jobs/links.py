@@ -21,7 +21,7 @@ _NEEDLE = b'"HTML-Metadata"'
 
 # What needs no joining: an absolute URL, or a path from the root, without anything that browsers change.
 _AS_IT_IS = re.compile(r"https?://[a-zA-Z0-9][a-zA-Z0-9.\-]*(?::\d+)?(?:[/?#][^\\\s\x00-\x1f]*)?")
-_FROM_ROOT = re.compile(r"/(?!/)(?:(?!/\.)[^\\\s\x00-\x1f])*")
+_FROM_ROOT = re.compile(r"/(?![/.])(?:(?!/\.)[^\\\s\x00-\x1f])*")
 _ORIGIN = re.compile(r"(https?://[^/?#\\\s]+)")
 _WITH_HOST = re.compile(r"(?:https?|ftp)://[^/?#\s]", re.IGNORECASE)
 
