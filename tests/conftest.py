@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -93,8 +94,8 @@ class Moto:
         patch.setenv("AWS_ENDPOINT_URL", url or self.url)
 
 
-@pytest.fixture(scope="session")
-def moto() -> Iterator[Moto]:
+@contextmanager
+def moto_server() -> Iterator[Moto]:
     """Start moto's server."""
     words = [sys.executable, "-c", MOTO]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -103,6 +104,13 @@ def moto() -> Iterator[Moto]:
         yield Moto(process.stdout.readline().strip())
         process.stdin.close()
         process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    """Share a server of moto's."""
+    with moto_server() as moto:
+        yield moto
 
 
 @pytest.fixture

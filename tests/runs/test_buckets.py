@@ -173,6 +173,7 @@ def test_a_bucket_that_cannot_be_written(bucket: str, proxy: Proxy, settings: Se
     proxy.plan = dict.fromkeys(range(4, 1000), "deny")
     with pytest.raises(AbortedError, match="access denied") as caught:
         cctrawl.run("themes", crawl=CRAWL, limit=3, output=bucket, format="csv", settings=settings)
+    assert "may these credentials" in (caught.value.hint or "")
     assert "run the same command again" in (caught.value.hint or "")
     proxy.plan = {}
     report = cctrawl.run("themes", crawl=CRAWL, limit=3, output=bucket, format="csv", settings=settings)

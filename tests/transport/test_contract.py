@@ -89,6 +89,8 @@ def place(
             root = filled(request.getfixturevalue("moto"), patch)
         elif kind.startswith("s3"):  # our own server speaks enough S3 to give it faults
             patch.setenv("AWS_ENDPOINT_URL", server.url)
+            patch.setenv("AWS_CA_BUNDLE", str(authority.file))
+            patch.delenv("REQUESTS_CA_BUNDLE")
             root = "s3://bucket/"
         server.set_faults(FAULTS.get(kind, []))
         chosen = Settings.resolve(base_url=root, data_dir=tmp_path_factory.mktemp("state"), tries=100)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
+import botocore.session
 import pytest
+import urllib3
+from tests.conftest import Moto, moto_server
 
 from cctrawl.errors import AccessDeniedError, InvalidInputError, NotFoundError, TransportError
 from cctrawl.testing.faults import ChangedFile, Refuse, Reset
+from cctrawl.transport import uploads
 from cctrawl.transport.aws import Account
 from cctrawl.transport.request import Request
 
@@ -18,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.conftest import Moto
     from tests.transport.conftest import Bench
 
 FILE = "s3://bucket/a.warc.gz"
@@ -117,6 +121,40 @@ def test_odd_keys_are_asked_for_as_they_stand(bench: Bench, moto: Moto, monkeypa
     for key in ("a b+c%20d.gz", "é~(1)=x&y.gz", "q?x=1#y.gz", "//double//slash"):
         moto.put(name, key, key.encode())
         assert bench.transport().read_file(f"s3://{name}/{key}") == key.encode()
+
+
+def reader_and_writer(moto: Moto) -> dict[str, str]:
+    """Have moto check all signatures from now on, and return the keys of somebody who may use S3."""
+    iam = botocore.session.get_session().create_client("iam", region_name="us-east-1")
+    iam.create_user(UserName="user")
+    keys = iam.create_access_key(UserName="user")["AccessKey"]
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName="user", PolicyName="s3", PolicyDocument=policy)
+    assert urllib3.request("POST", f"{moto.url}/moto-api/reset-auth", body=b"0").status == 200
+    return {"AWS_ACCESS_KEY_ID": keys["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"]}
+
+
+def test_signatures_hold(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that checks signatures takes all of ours, whatever the key, and none with a wrong secret."""
+    (tmp_path / "source").write_bytes(bench.body)
+    monkeypatch.setattr(uploads, "PART_BYTES", 200_000)
+    with moto_server() as moto:
+        moto.lead(monkeypatch)
+        root = f"s3://{moto.make_bucket()}/"
+        for name, value in reader_and_writer(moto).items():
+            monkeypatch.setenv(name, value)
+        transport = bench.transport()
+        for key in ("a", "a b+c%20d(1)=x&y", "é~*'!", "q?x=1#y", "out/x"):
+            transport.put(tmp_path / "source", root + key)
+            transport.copy(root + key, root + key + "2")
+            transport.delete(root + key)
+            assert transport.read_file(root + key + "2") == bench.body
+            assert transport.read_range(root + key + "2", 5, 9) == bench.body[5:9]
+        assert len(list(transport.list_files(root))) == 4
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+        with pytest.raises(AccessDeniedError, match="SignatureDoesNotMatch"):
+            bench.transport().read_file(root + "a2")
 
 
 def test_slow_down_is_a_refusal(bucket: Bench) -> None:

@@ -146,7 +146,10 @@ class Session:
         except BrokenPipeError:
             raise  # whoever read our stdout has enough
         except (OSError, EOFError) as error:
-            self.failure = AbortedError(f"the output cannot be written: {error}", hint=RESUME_HINT)
+            hints = (getattr(error, "hint", None), RESUME_HINT)  # S3 knows a step to take before
+            self.failure = AbortedError(
+                f"the output cannot be written: {error}", hint="; ".join(filter(None, hints))
+            )
         except (CctrawlError, KeyboardInterrupt) as error:
             self.failure = error
         if self._output == "-" and isinstance(self.failure, AbortedError):

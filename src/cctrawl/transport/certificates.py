@@ -13,8 +13,11 @@ from cctrawl.errors import AccessDeniedError, InvalidInputError
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def make_context() -> ssl.SSLContext:
+def make_context(first: str = "") -> ssl.SSLContext:
     """Return a TLS context that believes what the usual variables say, else the system's authorities.
+
+    Args:
+        first: a variable that comes before all others.
 
     ``REQUESTS_CA_BUNDLE`` and ``CURL_CA_BUNDLE`` name a file or a folder and come before ``SSL_CERT_FILE`` and
     ``SSL_CERT_DIR``, which OpenSSL itself reads. Where neither they nor the system have any, ``certifi`` serves, if
@@ -24,7 +27,7 @@ def make_context() -> ssl.SSLContext:
         InvalidInputError: a variable names what is not there, or a file without certificates.
     """
     context = urllib3.util.ssl_.create_urllib3_context()
-    bundle = next((name for name in _BUNDLES if os.environ.get(name)), None)
+    bundle = next((name for name in (first, *_BUNDLES) if os.environ.get(name)), None)
     if bundle is not None:
         _load(context, bundle, Path(os.environ[bundle]))
         return context

@@ -42,6 +42,7 @@ class HttpBackend:
     """
 
     _refusals: tuple[int, ...] = (403, 429, 503)
+    _bundle_variable = ""
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class HttpBackend:
         self._policy = policy
         self._on_event = on_event
         self._user_agent = user_agent(settings.contact)
-        self._pools = Pools(settings.request_timeout)
+        self._pools = Pools(settings.request_timeout, self._bundle_variable)
         self._governor = Governor(
             settings, ramp=ramp, policy=policy, counters=counters, on_event=on_event, probe=self._probe
         )

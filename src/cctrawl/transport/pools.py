@@ -27,9 +27,11 @@ class Pools:
 
     Args:
         timeout_s: seconds without a byte after which a connection counts as dead.
+        bundle_variable: a variable that names certificates and comes before the usual ones.
     """
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, bundle_variable: str = "") -> None:
+        self._bundle_variable = bundle_variable
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._proxies: dict[str, str] = {}
@@ -65,7 +67,7 @@ class Pools:
             self._pools.clear()
 
     def _make(self, proxy: str, *, tls: bool) -> urllib3.PoolManager:
-        context = make_context() if tls else None
+        context = make_context(self._bundle_variable) if tls else None
         common: dict[str, Any] = {
             "num_pools": 16,
             "maxsize": _CONNECTIONS,

@@ -48,6 +48,7 @@ class S3Backend(HttpBackend):
     """
 
     _refusals = (429, 503)
+    _bundle_variable = "AWS_CA_BUNDLE"
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class S3Backend(HttpBackend):
 
     def _hint(self, location: str) -> str:
         if not self._account.is_anonymous:
-            return "may these credentials read it, and list the bucket? (without, S3 tells no missing file)"
+            return "may these credentials do that, and list the bucket? (without, S3 tells no missing file)"
         if split_s3(location)[0] == "commoncrawl":
             return f"{NO_CREDENTIALS}, or use https://data.commoncrawl.org/, which asks for none"
         return NO_CREDENTIALS
