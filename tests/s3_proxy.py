@@ -20,6 +20,7 @@ _FAULTS = {
     "refuse": (503, _ERROR.format("SlowDown")),
     "fail": (500, _ERROR.format("InternalError")),
     "deny": (403, _ERROR.format("AccessDenied")),
+    "gone": (404, _ERROR.format("NoSuchBucket")),
     "late error": (200, '<?xml version="1.0"?>\n' + _ERROR.format("InternalError")),
 }
 
@@ -32,7 +33,7 @@ class Proxy:
 
     Attributes:
         url: the endpoint to use instead.
-        plan: faults by number of the request, from 1 since the plan was set: ``refuse``, ``fail``, ``deny``,
+        plan: faults by number of the request, from 1 since the plan was set: ``refuse``, ``fail``, ``deny``, ``gone``,
             ``late error`` (not handed on), ``break`` (the connection, before), ``lose`` (the answer).
         requests: number of requests since the plan was set.
     """

@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+from cctrawl.errors import NotFoundError, TransportError
 from cctrawl.runs.ledger import RunFolder
 from cctrawl.runs.outputs.assembled import final_schema
 from cctrawl.runs.outputs.output import Output, vanished
@@ -191,7 +192,10 @@ class Bucket(Output):
 
     def _upload(self, part: Path, location: str) -> str:
         """Upload a part; return a hash of its schema. Runs in a thread."""
-        self._transport.put(part, location)
+        try:
+            self._transport.put(part, location)
+        except NotFoundError as error:  # for the run it is as if a disk were gone
+            raise TransportError(str(error), hint="was the bucket removed?") from error
         if self._format != "parquet":
             return ""
         from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
