@@ -33,8 +33,8 @@ class Proxy:
 
     Attributes:
         url: the endpoint to use instead.
-        plan: faults by number of the request, from 1 since the plan was set: ``refuse``, ``fail``, ``deny``, ``gone``,
-            ``late error`` (not handed on), ``break`` (the connection, before), ``lose`` (the answer).
+        plan: faults by number of the request, from 1 since the plan was set: ``refuse``, ``fail``, ``deny``,
+            ``gone``, ``late error`` (not handed on), ``break`` (the connection, before), ``lose`` (the answer).
         requests: number of requests since the plan was set.
     """
 
