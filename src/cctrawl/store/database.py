@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from cctrawl.errors import CctrawlError, FormatError, InvalidInputError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -54,6 +55,23 @@ def open_database(
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def named_errors(what: str, hint: str = "move the file away; it is made anew") -> Iterator[None]:
+    """Turn SQLite's errors into ours.
+
+    Args:
+        what: the file, as the user should read of it.
+        hint: what to do about it.
+
+    Raises:
+        CctrawlError: SQLite raised: the file is damaged, locked for too long, or its disk is full.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise CctrawlError(f"{what} cannot be used: {error}", hint=hint) from error
 
 
 def _unusable(file: Path, error: Exception) -> InvalidInputError:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cctrawl.errors import CctrawlError
-from cctrawl.store.database import open_database
+from cctrawl.store.database import named_errors, open_database
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
     from types import TracebackType
 
     from typing_extensions import Self
@@ -81,7 +77,7 @@ class HistoryFile:
         Raises:
             CctrawlError: the file cannot be written.
         """
-        with self._named_errors():
+        with named_errors(f"the history of runs {self.path}"):
             self._connection.execute(_WRITE, [_storable(value) for value in astuple(row)])
 
     def get(self, output: str) -> HistoryRow | None:
@@ -90,7 +86,7 @@ class HistoryFile:
         Raises:
             CctrawlError: the file cannot be read.
         """
-        with self._named_errors():
+        with named_errors(f"the history of runs {self.path}"):
             found = self._connection.execute(f"{_READ} WHERE output = ?", (output,)).fetchone()
         return HistoryRow(*found) if found else None
 
@@ -100,7 +96,7 @@ class HistoryFile:
         Raises:
             CctrawlError: the file cannot be read.
         """
-        with self._named_errors():
+        with named_errors(f"the history of runs {self.path}"):
             found = self._connection.execute(f"{_READ} ORDER BY updated_at DESC, output").fetchall()
         return [HistoryRow(*values) for values in found]
 
@@ -110,7 +106,7 @@ class HistoryFile:
         Raises:
             CctrawlError: the file cannot be written.
         """
-        with self._named_errors():
+        with named_errors(f"the history of runs {self.path}"):
             self._connection.execute("DELETE FROM run WHERE output = ?", (output,))
 
     def close(self) -> None:
@@ -124,16 +120,6 @@ class HistoryFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise CctrawlError(
-                f"the history of runs {self.path} cannot be used: {error}",
-                hint="move the file away; it is made anew",
-            ) from error
 
 
 def _storable(value: object) -> object:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cctrawl.errors import CctrawlError
-from cctrawl.store.database import open_database
+from cctrawl.store.database import named_errors, open_database
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
     from types import TracebackType
 
 _VERSION = 1
@@ -53,7 +49,7 @@ class ListingCache:
             CctrawlError: the file cannot be read.
         """
         query = "SELECT data, fetched_at FROM listing WHERE location = ?"
-        with self._lock, self._named_errors():
+        with self._lock, named_errors(f"the cached listings {self._path}"):
             row = self._connection.execute(query, (location,)).fetchone()
         return None if row is None else CachedListing(bytes(row[0]), float(row[1]))
 
@@ -64,7 +60,7 @@ class ListingCache:
             CctrawlError: the file cannot be written, for example on a full disk.
         """
         statement = "INSERT OR REPLACE INTO listing (location, fetched_at, data) VALUES (?, ?, ?)"
-        with self._lock, self._named_errors():
+        with self._lock, named_errors(f"the cached listings {self._path}"):
             self._connection.execute(statement, (location, fetched_at, data))
 
     def close(self) -> None:
@@ -79,13 +75,3 @@ class ListingCache:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise CctrawlError(
-                f"the cached listings {self._path} cannot be used: {error}",
-                hint="move the file away; it is made anew",
-            ) from error

@@ -5,17 +5,16 @@ What the numbers mean is the business of ``cctrawl.transport.pacing``; this modu
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, TypeVar
 
-from cctrawl.errors import CctrawlError
-from cctrawl.store.database import open_database
+from cctrawl.store.database import named_errors, open_database
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 T = TypeVar("T")
 
@@ -109,19 +108,13 @@ class RateBook:
 
     def read(self, host: str) -> HostRate:
         """Return the row of a host as it is now; a new one when nothing is known."""
-        with self._lock:
-            try:
-                return self._row(host)
-            except sqlite3.Error as error:
-                raise self._failed(error) from error
+        with self._lock, self._named_errors():
+            return self._row(host)
 
     def change(self, host: str, change: Callable[[HostRate], T]) -> T:
         """Let ``change`` alter the row of a host while nobody else can; return what it returns."""
-        with self._lock:
-            try:
-                return self._changed(host, change)
-            except sqlite3.Error as error:
-                raise self._failed(error) from error
+        with self._lock, self._named_errors():
+            return self._changed(host, change)
 
     def close(self) -> None:
         """Close the file."""
@@ -145,8 +138,6 @@ class RateBook:
         found = self._connection.execute(_READ, (host,)).fetchone()
         return HostRate(*found) if found else HostRate()
 
-    def _failed(self, error: sqlite3.Error) -> CctrawlError:
-        return CctrawlError(
-            f"the shared rate budget {self._path} cannot be used: {error}",
-            hint="put --data-dir on a local disk with free space",
-        )
+    def _named_errors(self) -> AbstractContextManager[None]:
+        hint = "put --data-dir on a local disk with free space"
+        return named_errors(f"the shared rate budget {self._path}", hint)
