@@ -185,6 +185,7 @@ def test_languages_of_hosts(fake: FakeCrawls, kind: str) -> None:
         (b'languages-cld2: {"reliable":false,"languages":[]}', "", 0),
         (b"fetchTimeMs: 12", "", 0),
         (b"languages-cld2: {", "", 1),
+        (b"languages-cld2: " + b"[" * 100_000, "", 1),
         (b"languages-cld2: []", "", 1),
         (b'languages-cld2: {"languages":[{}]}', "", 1),
     ],

@@ -118,6 +118,18 @@ def test_metadata_of_another_shape_is_no_error(metadata: object) -> None:
     assert rows_of(metadata) == []
 
 
+def test_what_a_page_may_write_stops_nothing() -> None:
+    """A number no character has, thousands of digits of it, and lists within lists, are survived."""
+    nested: Any = "deep"
+    for _ in range(400):
+        nested = [nested]
+    links = [{"url": f"/&#{'1' * 5000};", "text": "&#0065;"}, {"url": "/x", "rel": ["me", nested]}]
+    assert rows_of({"Links": links}) == [
+        (PAGE, "http://a.org/\N{REPLACEMENT CHARACTER}", "", "A"),
+        (PAGE, "http://a.org/x", "me", ""),
+    ]
+
+
 def test_json_that_is_broken_is_counted() -> None:
     """A record whose JSON is cut, or nested without end, is skipped and counted."""
     for block in (b'{"HTML-Metadata":{"Links":[', b'{"HTML-Metadata":' + b"[" * 200_000):

@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cctrawl.errors import FormatError
-from cctrawl.warc import plain, read_records
+from cctrawl.warc import framing, plain, read_records
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.warc.conftest import Readings, Warcs
 
     from cctrawl.warc import Damage, Record
@@ -83,6 +85,41 @@ def test_a_record_that_is_kept_does_not_keep_the_source(warcs: Warcs) -> None:
     assert {record.block for record in kept} == {b"small"}
     assert len(kept) == 200
     assert held_bytes < 1 << 20
+
+
+def test_odd_records_among_usual_ones_keep_nothing_of_the_source(warcs: Warcs) -> None:
+    """Where usual and odd records take turns, neither the reader nor a record that is kept holds what was read."""
+    small, odd = warcs.record(b"small"), warcs.record(b"odd", eol=b"\n")
+    data = (warcs.record(bytes(8000)) + small + odd + small + small) * 3000
+    tracemalloc.start()
+    try:
+        records = read_records(io.BytesIO(data), chunk_bytes=1 << 16)
+        kept = [record for record in records if record.length is not None and record.length < 1000]
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(kept) == 12_000
+    assert peak_bytes < 16 << 20 < len(data)
+
+
+def test_odd_records_among_usual_ones_are_copied_a_bounded_number_of_times(
+    warcs: Warcs, readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each odd record costs a little of what lies behind it, not all that is in memory."""
+    fed_bytes = 0
+
+    feed = framing.Framer.feed
+
+    def counted(self: framing.Framer, data: bytes) -> Iterator[framing.Frame | framing.Junk]:
+        nonlocal fed_bytes
+        fed_bytes += len(data)
+        return feed(self, data)
+
+    monkeypatch.setattr(framing.Framer, "feed", counted)
+    data = (warcs.record(b"usual") * 3 + warcs.record(b"odd", eol=b"\n")) * 3000
+    records, damages = readings.read(data)
+    assert (len(records), len(damages)) == (12_000, 0)
+    assert 0 < fed_bytes <= 3000 << 16
 
 
 @pytest.mark.parametrize("kind", ["per record", "plain"])

@@ -14,7 +14,7 @@ import pytest
 from cctrawl.errors import FormatError, NotFoundError
 from cctrawl.settings import Settings
 from cctrawl.warc import Headers, Record, RecordHead, members, read_records
-from cctrawl.warc.payload import decode_payload
+from cctrawl.warc.payload import MAX_ENCODINGS, decode_payload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -178,6 +178,17 @@ def test_an_encoded_bomb_stays_encoded(name: str, encode: object) -> None:
     """A body that decodes to more than the limit is left as stored."""
     bomb = encode(bytes(1 << 22))  # type: ignore[operator]
     assert decode_payload(bomb, Headers(f"Content-Encoding: {name}".encode()), max_bytes=1 << 20) == bomb
+
+
+def test_a_body_encoded_over_and_over_stays_encoded() -> None:
+    """Encodings around encodings, each of which costs as much as the body, are not all undone; a few are."""
+    stored = PAGE
+    for _ in range(MAX_ENCODINGS):
+        stored = gzip.compress(stored, 0, mtime=0)
+    names = ["gzip"] * MAX_ENCODINGS
+    assert decode_payload(stored, Headers(f"Content-Encoding: identity, {', '.join(names)}".encode())) == PAGE
+    once_more = gzip.compress(stored, 0, mtime=0)
+    assert decode_payload(once_more, Headers(f"Content-Encoding: gzip, {', '.join(names)}".encode())) == once_more
 
 
 @pytest.mark.parametrize("big", [False, True])

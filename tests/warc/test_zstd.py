@@ -152,6 +152,16 @@ def test_a_bomb_is_refused_in_bounded_memory(warcs: Warcs, readings: Readings, *
     assert peak_bytes < 16 << 20
 
 
+@pytest.mark.parametrize("block", [b"\x00\x00\x00", b"\x0a\x00\x00A"])
+def test_blocks_without_end_cost_time_in_proportion(block: bytes) -> None:
+    """Blocks that hold nothing, or one byte, are not gone through again for each that follows."""
+    inflater = zstd.Zstd().inflater()
+    piece, taken_bytes = inflater.inflate(b"\x28\xb5\x2f\xfd\x00\x58" + block * 20_000, 1 << 18)
+    assert taken_bytes == 6 + 20_000 * len(block)
+    assert piece in {b"", b"A" * 20_000}
+    assert len(inflater._pieces) in {0, 20_000}
+
+
 def test_an_absurd_window_or_size_costs_no_memory(warcs: Warcs, readings: Readings) -> None:
     """A header that asks for a window, or declares a size, beyond measure is damage, and nothing is reserved."""
     sound = warcs.zstd(warcs.record(b"sound"))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cctrawl.warc.heads import Headers
 
 MAX_PAYLOAD_BYTES = 256 << 20  # an encoded body that inflates past this stays encoded
+MAX_ENCODINGS = 5  # ... and so does one encoded more often, which costs that much each time; curl's limit, too
 
 _CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]{0,1024})?\r\n")
 _GZIP_MAGIC = b"\x1f\x8b\x08"
@@ -37,9 +38,12 @@ def decode_payload(
         body = body if joined is None else joined
     if "Content-Encoding" not in headers:
         return body
-    for encoding in reversed(",".join(headers.get_all("Content-Encoding")).lower().split(",")):
-        decode = _DECODERS.get(encoding.strip())
-        if decode is not None and body:
+    names = ",".join(headers.get_all("Content-Encoding")).lower().split(",")
+    encodings = [decode for name in reversed(names) if (decode := _DECODERS.get(name.strip()))]
+    if len(encodings) > MAX_ENCODINGS:
+        return body
+    for decode in encodings:
+        if body:
             decoded = decode(body, cut, max_bytes)
             body = body if decoded is None else decoded
     return body

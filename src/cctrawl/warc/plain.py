@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _VERSIONS = (b"WARC/1.0\r\n", b"WARC/1.1\r\n")
 _BLANK_LINE = b"\r\n\r\n"
 _NEXT = _BLANK_LINE + b"WARC/1."
+_PIECE_BYTES = 1 << 16
 _SEEN_BYTES = len(b"WARC/1.")  # of the next record, before this one is believed
 
 
@@ -90,7 +91,7 @@ class Plain:
         lent: Record | None = None
         buf, base = window.buf, window.base
         while True:
-            start, view, missing_bytes = offset - base, memoryview(buf), 0
+            start, view = offset - base, memoryview(buf)
             while (span := _usual_span(buf, start, self._max_record_bytes)) is not None:
                 head_stop, stop = span
                 end = stop + len(_BLANK_LINE)
@@ -98,7 +99,7 @@ class Plain:
                 if missing_bytes > 0 and not (window.ended and end == len(buf)):
                     break
                 if not buf.startswith(_NEXT if end < len(buf) else _BLANK_LINE, stop):
-                    return offset
+                    return _left(offset, lent)
                 if want is None or want(RecordHead(buf[start:head_stop], head_stop - start, offset, filename)):
                     block_start = head_stop + len(_BLANK_LINE)
                     yield (
@@ -120,11 +121,12 @@ class Plain:
                 offset = base + end
             if base != window.base and offset >= window.base:
                 buf, base = window.buf, window.base  # the bridge was crossed
-            elif window.ended or (not missing_bytes and len(buf) - start > MAX_HEAD_BYTES):
-                return offset
-            elif missing_bytes > 0:
+            elif window.ended or (span is None and len(buf) - start > MAX_HEAD_BYTES):
+                return _left(offset, lent)
+            elif span is not None:
                 buf, base = window.bridge(offset, missing_bytes), offset
             else:
+                window.reach_back(offset)
                 window.extend(offset)
                 buf, base = window.buf, window.base
 
@@ -136,8 +138,7 @@ class Plain:
         """
         window, losses = self._window, self._losses
         framer = self._framing(self._max_record_bytes)
-        fed = window.since(offset)
-        while True:
+        for fed in self._pieces(offset):
             for event in framer.feed(fed):
                 yield from self._released(event, offset)
                 self.recognized = self.recognized or framer.recognized
@@ -146,14 +147,23 @@ class Plain:
                     at = stop - window.base
                     if at >= 0 and _usual_span(window.buf, at, self._max_record_bytes) is not None:
                         return stop
-            if not window.extend(window.stop):
-                break
-            fed = window.buf
         for event in framer.finish():
             yield from self._released(event, offset)
         self.recognized = self.recognized or framer.recognized
         losses.close(window.stop)
         return window.stop
+
+    def _pieces(self, offset: int) -> Iterator[bytes]:
+        """Yield the source from ``offset`` on: little at a time, as usual records may soon go on."""
+        window = self._window
+        window.reach_back(offset)
+        at = offset - window.base
+        while True:
+            for start in range(at, len(window.buf), _PIECE_BYTES):
+                yield window.buf[start : start + _PIECE_BYTES]
+            if not window.extend(window.stop):
+                return
+            at = 0
 
     def _released(self, event: Frame | Junk, base: int) -> Iterator[Record]:
         offset = base + event.position
@@ -166,6 +176,13 @@ class Plain:
         record = frame_record(event, offset, event.length, self._filename)
         if is_wanted(record, self._want):
             yield record
+
+
+def _left(offset: int, lent: Record | None) -> int:
+    """Return ``offset``, with the record handed out last made independent of the source: others may keep it."""
+    if lent is not None:
+        lent.own()
+    return offset
 
 
 def _usual_span(buf: bytes, start: int, max_record_bytes: int) -> tuple[int, int] | None:

@@ -88,13 +88,13 @@ class Window:
             return tail
         self._tail = tail
         if len(self.buf) < missing_bytes:
-            return self.since(keep_from)
+            self.reach_back(keep_from)
+            return self.buf
         return tail + self.buf[:missing_bytes]
 
-    def since(self, offset: int) -> bytes:
-        """Return what is held from ``offset`` on; the window reaches back there, if ``bridge`` had moved it on."""
+    def reach_back(self, offset: int) -> None:
+        """Hold what stands from ``offset`` on again, if ``bridge`` had moved on from there."""
         if offset < self.base:
             self.buf = self._tail + self.buf
             self.base -= len(self._tail)
             self._tail = b""
-        return self.buf[offset - self.base :]

@@ -146,6 +146,7 @@ class ZstdInflater:
         self._decompress = packing.context.decompressobj().decompress
         self._held = bytearray()  # of the part that is read next, which is _wanted bytes long
         self._pieces: list[bytes] = []
+        self._pieces_bytes = 0
         self._parts = self._read()
         self._wanted = next(self._parts)
         self.ended = False
@@ -156,9 +157,9 @@ class ZstdInflater:
         Raises:
             BrokenMemberError: the frame is damaged.
         """
-        taken_bytes = inflated_bytes = 0
+        taken_bytes = self._pieces_bytes = 0
         self._pieces.clear()
-        while not self.ended and inflated_bytes < most_bytes:
+        while not self.ended and self._pieces_bytes < most_bytes:
             part = given[taken_bytes : taken_bytes + self._wanted - len(self._held)]
             self._held += part
             taken_bytes += len(part)
@@ -171,7 +172,6 @@ class ZstdInflater:
             except (zstandard.ZstdError, BrokenMemberError) as error:
                 reason = f"a damaged zstd frame ({error})"
                 raise BrokenMemberError(reason, b"".join(self._pieces), taken_bytes) from None
-            inflated_bytes = sum(map(len, self._pieces))
         return b"".join(self._pieces), taken_bytes
 
     def _take_held(self) -> bytes:
@@ -202,7 +202,10 @@ class ZstdInflater:
             self._put((yield 4))
 
     def _put(self, part: bytes) -> None:
-        self._pieces.append(self._decompress(part))
+        piece = self._decompress(part)
+        if piece:
+            self._pieces.append(piece)
+            self._pieces_bytes += len(piece)
 
 
 class FrameHeader:

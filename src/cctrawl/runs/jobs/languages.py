@@ -45,6 +45,6 @@ def _detected(lines: bytes) -> str:
     try:
         listed = json.loads(found)["languages"]
         return str(listed[0]["code-iso-639-3"]) if listed else ""
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         tally("metadata records whose languages cannot be read")
         return ""

@@ -78,13 +78,20 @@ def _entries(holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
 def _text(value: object) -> str:
     """Return an attribute as text; one that was given several times may be a list."""
     if isinstance(value, list):
-        return " ".join(map(_text, value))
+        return " ".join(_unescaped(item) for item in value if isinstance(item, str))
     return _unescaped(value) if isinstance(value, str) else ""
 
 
 def _unescaped(text: str) -> str:
     """Replace whole entities; ``&copy=1`` in a URL is none."""
-    return _ENTITY.sub(lambda match: html.unescape(match[0]), text) if "&" in text else text
+    return _ENTITY.sub(_character, text) if "&" in text else text
+
+
+def _character(entity: re.Match[str]) -> str:
+    try:
+        return html.unescape(entity[0])
+    except ValueError:  # Python reads no number of thousands of digits; no character has one
+        return "\N{REPLACEMENT CHARACTER}"
 
 
 class _Joiner:
