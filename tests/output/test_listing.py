@@ -74,3 +74,19 @@ def test_a_value_that_cannot_be_written_is_the_jobs_error(format: str) -> None: 
     """A value of a job that no format holds is named as such."""
     with pytest.raises(JobError):
         write_listing([({b"k": 1}, 1)], COLUMNS, format=format)
+
+
+@pytest.mark.parametrize("output", ["", ".", "here/", "nowhere/x.csv", "s3://bucket/x.csv"])
+@pytest.mark.parametrize("format", ["csv", "table", "parquet"])
+def test_what_can_be_no_file_is_refused(
+    format: str,  # noqa: A002 - the option's name
+    output: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Listings go into one file: no name, a folder, a folder that is not there and a URL are usage errors."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInputError, match="cannot write to") as caught:
+        write_listing(ROWS, COLUMNS, format=format, output=output)
+    assert caught.value.hint
+    assert list(tmp_path.iterdir()) == []

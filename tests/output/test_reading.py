@@ -12,6 +12,7 @@ ROWS = [
     ("plain", "x", 1),
     ('comma, "quotes" and\nline\r\nends', "ü\u2028\u0085", 2),
     ("", "\r", 3),
+    ("\0", 'a\0,"\n\0b', 3),
     ("long " * 100_000, "\\N", 4),
 ]  # fmt: skip
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from cctrawl.errors import JobError
+from cctrawl.errors import InvalidInputError, JobError
 from cctrawl.output.parts import format_of, open_part
 from cctrawl.output.rows import unwritable
 from cctrawl.output.text import ON_SURROGATE, CsvLines, JsonLines, text_value
@@ -55,11 +55,12 @@ def write_listing(
         output: a file, or ``-`` for stdout.
 
     Raises:
-        InvalidInputError: Parquet to stdout.
+        InvalidInputError: Parquet to stdout, or an output that can be no file.
         JobError: a value that the format cannot hold.
         OSError: the file cannot be written.
     """
     format = listing_format(format, output)  # noqa: A001 - as above
+    _see_file(output)
     if format == "table":
         return _write_table(rows, columns, output)
     if format == "parquet":
@@ -77,6 +78,21 @@ def write_listing(
             stream.write(f"{row[0]}\n" if format == "paths" else _written(lines, row))
             count += 1
     return count
+
+
+def _see_file(output: str) -> None:
+    """Refuse what can be no file, before the rows are asked for."""
+    path = Path(output)
+    if output == "-":
+        return
+    if not output or output.endswith("/") or "://" in output or path.is_dir():
+        raise InvalidInputError(
+            f"cannot write to {output!r}", hint="a listing goes to one file: give its name, or -"
+        )
+    if not path.parent.is_dir():
+        raise InvalidInputError(
+            f"cannot write to {output!r}: there is no {path.parent}", hint="make the folder first"
+        )
 
 
 def _written(write: Callable[[Sequence[Any]], Made], row: Sequence[Any]) -> Made:

@@ -6,11 +6,12 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
 BATCH_ROWS = 16_384
+_NUL, _STAND_IN = "\0", "\ud800"  # a lone surrogate: no text that was UTF-8 has one
 
 
 def read_rows(
@@ -32,11 +33,20 @@ def _csv_rows(file: IO[bytes]) -> Iterator[tuple[Any, ...]]:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     try:
         with _fields_of_any_length():
-            rows = csv.reader(text)
+            rows = _fields(text)
             next(rows, None)
-            yield from map(tuple, rows)
+            yield from rows
     finally:
         text.detach()
+
+
+def _fields(lines: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the fields of CSV. Python 3.10 refuses a NUL, which fields may have: something stands for it."""
+    if sys.version_info >= (3, 11):
+        yield from map(tuple, csv.reader(lines))
+        return
+    for row in csv.reader(line.replace(_NUL, _STAND_IN) for line in lines):
+        yield tuple(field.replace(_STAND_IN, _NUL) for field in row)
 
 
 @contextmanager
