@@ -82,7 +82,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize(("value", "as_csv", "as_json"), VALUES, ids=lambda value: repr(value)[:20])
+@pytest.mark.parametrize(("value", "as_csv", "as_json"), VALUES, ids=map(str, range(len(VALUES))))
 def test_values_in_text_formats(tmp_path: Path, value: object, as_csv: str, as_json: object) -> None:
     """Each type has one spelling in CSV and one in JSON lines; times are UTC."""
     cell = next(csv.reader(io.StringIO(written(tmp_path / "c", "csv", ("v",), [(value,)]).decode())))
