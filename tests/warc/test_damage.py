@@ -193,3 +193,16 @@ def test_damage_reads_well_and_crosses_processes() -> None:
     damage = Damage("a record cut short", 12, 34, "a.warc.gz")
     assert str(damage) == "a.warc.gz: a record cut short at byte 12, 34 bytes skipped"
     assert pickle.loads(pickle.dumps(damage)) == damage  # noqa: S301 - made above
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_length_that_ends_before_a_blank_line_by_chance_costs_one_record(
+    warcs: Warcs, readings: Readings, *, packed: bool
+) -> None:
+    """A length so wrong that it ends before a blank line within a later record does not swallow that one."""
+    sound, later = warcs.record(b"sound"), warcs.record(b"HTTP/1.1 200 OK\r\n\r\nbody", "https://later.example/")
+    reaching = len(b"wrong\r\n\r\n") + len(later.partition(b" OK")[0]) + len(b" OK")
+    stream = sound + warcs.record(b"wrong", declared=reaching) + later + sound
+    records, damages = readings.read(warcs.gzip(stream) if packed else stream)
+    assert [record.block[:5] for record in records] == [b"sound", b"HTTP/", b"sound"]
+    assert len(damages) == 1

@@ -85,7 +85,7 @@ def test_real_files_give_the_golden_counts(real_warcs: Path) -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_the_erratum_of_2018_34_loses_no_record(warcs: Warcs, readings: Readings, *, packed: bool) -> None:
+def test_a_length_off_by_two_loses_no_record(warcs: Warcs, readings: Readings, *, packed: bool) -> None:
     """A Content-Length that is off by two, or an extra line end behind the block, costs no record."""
     raws = [
         warcs.record(b"long", declared=6),
@@ -97,6 +97,15 @@ def test_the_erratum_of_2018_34_loses_no_record(warcs: Warcs, readings: Readings
     assert [r.block for r in records] == [b"long\r\n", b"extra", b"sound", b"last\r\n"]
     assert len(damages) == (0 if packed else 2)  # without a CRC-32, two bytes may really be missing
     assert all(damage.skipped_bytes == 0 for damage in damages)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r"])
+def test_a_record_without_a_blank_line_comes_out_and_is_told(warcs: Warcs, readings: Readings, end: bytes) -> None:
+    """A sound member whose record ends with less than a line is a record all the same, and damage of no bytes."""
+    odd, sound = warcs.gzip(warcs.record(b"odd", end=end)), warcs.gzip(warcs.record(b"sound"))
+    records, damages = readings.read(sound + odd + sound)
+    assert [r.block for r in records] == [b"sound", b"odd", b"sound"]
+    assert [(damage.offset, damage.skipped_bytes) for damage in damages] == [(len(sound), 0)]
 
 
 @pytest.mark.parametrize("data", [b"", b"\r\n", gzip.compress(b"", mtime=0), b"\r\n\r\n\r\n"])

@@ -180,6 +180,35 @@ def test_an_encoded_bomb_stays_encoded(name: str, encode: object) -> None:
     assert decode_payload(bomb, Headers(f"Content-Encoding: {name}".encode()), max_bytes=1 << 20) == bomb
 
 
+@pytest.mark.parametrize("kind", ["per record", "plain"])
+@pytest.mark.parametrize(
+    ("date", "headers", "dropped"),
+    [
+        (b"2018-08-16T01:58:10Z", [f"Content-Length: {len(PAGE)}"], True),
+        (b"2018-08-16T01:58:10Z", ["Server: x"], True),
+        (b"2018-08-16T01:58:10Z", [f"Content-Length: {len(PAGE) + 2}"], False),
+        (b"2018-09-20T01:58:10Z", [f"Content-Length: {len(PAGE)}"], False),
+    ],
+)
+def test_the_line_too_many_of_2018_34_is_no_payload(  # noqa: PLR0917 - a parameter for each column of the table
+    warcs: Warcs,
+    readings: Readings,
+    kind: str,
+    date: bytes,
+    headers: list[str],
+    dropped: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """In the crawl of August 2018 an empty line too many stands before each page, which is not the page's."""
+    raw = warcs.record(http(b"\r\n" + PAGE, *headers)).replace(b"2024-05-18T01:58:10Z", date)
+    records, damages = readings.read(raw if kind == "plain" else warcs.gzip(raw))
+    payload = PAGE if dropped else b"\r\n" + PAGE
+    assert not damages
+    assert records[0].payload == bytes(records[0].payload_view) == records[0].text.encode() == payload
+    assert records[0].find(b"<html>") == payload.find(b"<html>")
+    assert records[0].block.endswith(b"\r\n\r\n\r\n" + PAGE)
+    assert records[0].http_status == 200
+
+
 def test_a_body_encoded_over_and_over_stays_encoded() -> None:
     """Encodings around encodings, each of which costs as much as the body, are not all undone; a few are."""
     stored = PAGE

@@ -133,7 +133,7 @@ class Members:
         framer = self._framer(self._max_record_bytes)
         frames: list[Frame] = []
         for event in (*framer.feed(bytes(raw)), *framer.finish()):
-            # A gap of one line end is the erratum of 2018-34: the CRC-32 says that nothing is missing.
+            # A gap of one line end: the other was counted as the block's. The CRC-32 says that nothing is missing.
             if not isinstance(event, Frame) or event.gap < 2:
                 return None
             frames.append(event)

@@ -12,6 +12,7 @@ from cctrawl.warc.heads import Headers, Raw, RecordHead, find_blank_line
 from cctrawl.warc.payload import decode_payload
 
 _UNKNOWN, _ENCODED = -1, -2  # instead of where the payload is stored
+_LINE_END = b"\r\n"
 _STATUS = re.compile(rb"HTTP/[\d.]+[ \t]+(\d{3})\b")
 
 
@@ -174,7 +175,21 @@ class Record(RecordHead):
     def _http_head(self) -> tuple[int, int]:
         """Return where in ``_raw`` the HTTP head ends, and where the body begins."""
         stop = self._block_stop
-        return find_blank_line(self._raw, self._block_start, stop) or (stop, stop)
+        head_stop, start = find_blank_line(self._raw, self._block_start, stop) or (stop, stop)
+        if self._raw[start : start + 2] == _LINE_END and self._has_line_too_many(head_stop, stop - start):
+            start += 2
+        return head_stop, start
+
+    def _has_line_too_many(self, head_stop: int, stored_bytes: int) -> bool:
+        """Whether the line end before the body is that of Common Crawl's writer in August 2018 (CC-MAIN-2018-34).
+
+        It stands before the body of each response of that crawl, and HTTP's Content-Length, if there is one, does
+        not count it. Source: https://github.com/commoncrawl/nutch/issues/5
+        """
+        if not self.date.startswith("2018-08") or self.type != "response":
+            return False
+        _, _, lines = bytes(self._raw[self._block_start : head_stop]).partition(b"\n")
+        return Headers(lines).get("Content-Length") in {None, str(stored_bytes - 2)}
 
     def _parse_http(self) -> tuple[int | None, Headers]:
         head_stop, _ = self._http_head()
