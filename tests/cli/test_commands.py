@@ -157,13 +157,19 @@ def test_try_shows_some_rows(fake: FakeCrawls) -> None:
 def test_a_format_variable_is_for_the_commands_that_know_it(
     fake: FakeCrawls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """CCTRAWL_FORMAT=table is for listings; a run goes by its output's ending, and nobody knows a mistyped one."""
+    """CCTRAWL_FORMAT=table is for listings, an output's ending comes before it, and nobody knows a mistyped one."""
     monkeypatch.setenv("CCTRAWL_FORMAT", "table")
     path = fake.root / fake.files(CRAWL)[0]
     call("run", "themes", "--files", path, "-o", tmp_path / "x.csv")
     assert (tmp_path / "x.csv").read_text().startswith("domain,theme\n")
     assert not call("jobs")[0].startswith("{")
     monkeypatch.setenv("CCTRAWL_FORMAT", "parquet")
+    call("run", "themes", "--files", path, "-o", tmp_path / "x.jsonl")
+    assert (tmp_path / "x.jsonl").read_text().startswith("{")
+    call("jobs", "-o", tmp_path / "jobs.csv")
+    assert (tmp_path / "jobs.csv").read_text().startswith("job,")
+    call("run", "themes", "--files", path, "-o", tmp_path / "chosen.csv", "-f", "jsonl")
+    assert (tmp_path / "chosen.csv").read_text().startswith("{")
     assert call("try", "themes", path, "-n", "1")[0].startswith("{")
     monkeypatch.setenv("CCTRAWL_FORMAT", "paths")
     assert call("jobs")[0].startswith("{")
@@ -236,9 +242,9 @@ def test_jobs_are_listed() -> None:
         (["run", "themes", "-c", "latest"], 2, "--output"),
         (["run", "themes", "-c", "latest", "-o", "x.doc"], 2, "-f csv"),
         (["run", "themes", "-c", "latest", "-o", "x.csv", "--sample", "7"], 2, "--sample"),
-        (["run", "themes", "-c", "latest", "-o", "x.csv", "--kind", "png"], 2, "warc, wat"),
+        (["run", "themes", "-c", "latest", "-o", "x.csv", "--kind", "png"], 2, "'warc', 'wat'"),
         (["run", "themes", "-c", "latest", "-o", "x.csv", "--rate", "fast"], 2, "--rate"),
-        (["run", "themes", "-c", "latest", "-o", "x.csv", "--on-damage", "cry"], 2, "skip or raise"),
+        (["run", "themes", "-c", "latest", "-o", "x.csv", "--on-damage", "cry"], 2, "'skip', 'raise'"),
         (["run", "text", "-c", "latest", "-o", "x/", "--where-language", "icelandic"], 2, "isl, eng"),
         (["run", "themes", "-c", "latest", "-o", "x/", "--where-language", "isl"], 2, "--kind wet"),
         (["try", "themes", "x.warc.gz", "--where-host", "http://a.org/"], 2, "write example.org"),

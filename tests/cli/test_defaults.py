@@ -14,8 +14,13 @@ from urllib.parse import urlsplit
 import click
 import pytest
 
+from cctrawl import listings
 from cctrawl.cli.app import program
 from cctrawl.cli.defaults import options_of
+from cctrawl.cli.options import FILE_KINDS, ON_DAMAGE, RUN_FORMATS, RUN_KINDS
+from cctrawl.output import FORMATS
+from cctrawl.runs import session
+from cctrawl.runs.jobs.job import KINDS
 from cctrawl.settings import Settings
 from cctrawl.testing import FakeCrawls
 
@@ -73,8 +78,17 @@ def test_options_that_may_be_repeated_take_lists(fake: FakeCrawls, tmp_path: Pat
         ("[run]\nquiet = 1", "[run] quiet is true or false"),
         ("[run]\ntimeout = 'soon'", "[run] timeout: no duration"),
         ("[run]\nsample = {}", "[run] sample must be text or a number"),
-        ("[run]\noutput = 'x.csv'", "[run] output: there is no such setting"),
+        ("[run]\noutput = 'x.csv'", "[run] output is set by its flag alone"),
         ("[run]\nrate = 'fast'", "[run] rate: --rate must be a number"),
+        ("[run]\nworkers = 0", "[run] workers: 0 is not in the range"),
+        ("[run]\nlimit = 0", "[run] limit: 0 is not in the range"),
+        ("[run]\nkind = 'png'", "[run] kind: 'png' is not one of 'warc', 'wat'"),
+        ("[run]\nformat = 'table'", "[run] format: 'table' is not one of 'csv', 'jsonl', 'parquet'"),
+        ("[run]\non-damage = 'cry'", "[run] on-damage: 'cry' is not one of 'skip', 'raise'"),
+        ("[run]\nsample = 0", "[run] sample: '0' is no share"),
+        ("[run]\nmax-failures = '120%'", "[run] max-failures: '120%' is no share"),
+        ("[run]\nwhere-status = [200, 'ok']", "[run] where-status: --where-status does not take 'ok'"),
+        ("[run]\nrestart = true", "restart is set by its flag alone"),
         ("rat = 1", "did you mean rate?"),
     ],
 )
@@ -106,6 +120,12 @@ def test_the_page_lists_every_setting_with_its_default() -> None:
             assert default.strip(" `") == str(field.default).lower()
 
 
+def test_choices_are_those_of_the_rooms_below() -> None:
+    """What options repeat, so that --help loads little, is what the rooms below know."""
+    assert (RUN_FORMATS, RUN_KINDS, ON_DAMAGE) == (FORMATS, KINDS, session.ON_DAMAGE)
+    assert listings.KINDS == FILE_KINDS
+
+
 def completed(words: str) -> list[str]:
     """Return what bash is told to complete the last word with."""
     environment = {**os.environ, "_CCTRAWL_COMPLETE": "bash_complete", "COMP_WORDS": words}
@@ -125,7 +145,17 @@ def test_shells_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     assert completed("cctrawl files warc -f p") == ["plain,parquet", "plain,paths"]
     assert completed("cctrawl run th") == ["plain,themes"]
     assert completed("cctrawl run my") == ["file,my"]
-    assert completed("cctrawl run themes --files x") == ["file,x"]
+    for option in (
+        "run themes --files",
+        "run themes --report",
+        "runs --data-dir",
+        "crawls --base-url",
+        "demo --keep",
+    ):
+        assert completed(f"cctrawl {option} x") == ["file,x"]
+    assert completed("cctrawl run themes -f j") == ["plain,jsonl"]
+    assert completed("cctrawl run themes --kind wa") == ["plain,warc", "plain,wat"]
+    assert completed("cctrawl files cc") == ["plain,cc-index", "plain,cc-index-table"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from cctrawl.cli.options import verbose_option
+from cctrawl.cli.options import complete_file, verbose_option
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_CCTRAWL_COMPLETE"  # click's own name for it; the script sets it
@@ -37,8 +37,3 @@ def complete_job(context: click.Context, parameter: click.Parameter, begun: str)
         CompletionItem(name, help=job.summary) for name, job in shipped_jobs().items() if name.startswith(begun)
     ]
     return jobs or complete_file(context, parameter, begun)
-
-
-def complete_file(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001 - click's signature
-    """Let the shell complete a file or folder."""
-    return [CompletionItem(begun, type="file")]

@@ -13,6 +13,8 @@ from cctrawl.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from cctrawl.configuration import Configuration
+
 # What is asked for anew with each command, or destroys, is set by its flag alone.
 _BY_FLAG_ALONE = {
     "--output",
@@ -59,12 +61,22 @@ def configured_defaults(command: click.Command, name: str, commands: Collection[
     configuration.check_keys(SETTING_NAMES)
     configuration.check_sections(commands)
     options = options_of(command)
+    _see_no_flag(configuration, name)
     configuration.check_keys(options, name)
     return {
         options[key].name or key: _given(options[key], value, configuration.place(key, name))
         for key, value in configuration.sections.get(name, {}).items()
         if key not in SETTING_NAMES
     }
+
+
+def _see_no_flag(configuration: Configuration, name: str) -> None:
+    for key in configuration.sections.get(name, {}):
+        flag = "--" + key.replace("_", "-")
+        if flag in _BY_FLAG_ALONE:
+            raise InvalidInputError(
+                f"{configuration.place(key, name)} is set by its flag alone", hint=f"give {flag} with each command"
+            )
 
 
 def _given(option: click.Option, value: object, place: str) -> object:

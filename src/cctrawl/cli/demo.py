@@ -9,14 +9,18 @@ from pathlib import Path
 
 import click
 
-from cctrawl.cli.options import quiet_option, verbose_option
+from cctrawl.cli.options import complete_file, quiet_option, verbose_option
 
 _CRAWL = "CC-MAIN-2024-22"
 
 
 @click.command("demo")
-@click.option("-o", "--output", metavar="FILE", help="Keep the rows: themes.csv. [thrown away]")
-@click.option("--keep", metavar="FOLDER", help="Keep the fake Common Crawl, to play with.")
+@click.option(
+    "-o", "--output", metavar="FILE", shell_complete=complete_file, help="Keep the rows: themes.csv. [thrown away]"
+)
+@click.option(
+    "--keep", metavar="FOLDER", shell_complete=complete_file, help="Keep the fake Common Crawl, to play with."
+)
 @quiet_option
 @verbose_option
 def demo_command(*, output: str | None, keep: str | None, quiet: bool) -> None:

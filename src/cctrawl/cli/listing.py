@@ -6,8 +6,15 @@ from collections.abc import Callable
 
 import click
 
-from cctrawl.cli.completion import complete_file
-from cctrawl.cli.options import FormatOption, Function, data_dir_option, network_options, verbose_option
+from cctrawl.cli.options import (
+    FILE_KINDS,
+    FormatOption,
+    Function,
+    complete_file,
+    data_dir_option,
+    network_options,
+    verbose_option,
+)
 from cctrawl.settings import Settings
 
 _FORMATS = ("table", "jsonl", "csv", "parquet")
@@ -57,8 +64,12 @@ def crawls_command(settings: Settings, format: str | None, output: str) -> None:
     write_listing(rows, columns, format=_format(format, output), output=output)
 
 
+def _complete_kind(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:  # noqa: ARG001 - click's signature
+    return [kind for kind in FILE_KINDS if kind.startswith(begun)]
+
+
 @click.command("files")
-@click.argument("kind")
+@click.argument("kind", shell_complete=_complete_kind)
 @click.option(
     "-c", "--crawl", required=True, metavar="CRAWL", help="An id, a year, latest, latest-N, all, or a list."
 )

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.settings import Settings
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+def complete_file(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001 - click's signature
+    """Let the shell complete a file or folder."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - not needed for --help
+
+    return [CompletionItem(begun, type="file")]
+
+
 data_dir_option = click.option(
-    "--data-dir", metavar="FOLDER", help="Where cached lists, the shared rate budget and the list of runs are kept."
+    "--data-dir",
+    metavar="FOLDER",
+    shell_complete=complete_file,
+    help="Where cached lists, the shared rate budget and the list of runs are kept.",
 )
 _NETWORK = (
-    click.option("--base-url", metavar="URL|FOLDER", help="Root of what data.commoncrawl.org serves; s3:// too."),
+    click.option(
+        "--base-url",
+        metavar="URL|FOLDER",
+        shell_complete=complete_file,
+        help="Root of what data.commoncrawl.org serves; s3:// too.",
+    ),
     data_dir_option,
     click.option("--contact", metavar="TEXT", help="How to reach you; goes into the user agent."),
     click.option("--rate", metavar="N", help="Requests per second, 0 for no limit. [Common Crawl: 10, else none]"),
@@ -31,7 +51,11 @@ _NETWORK = (
     click.option("--patience", metavar="TIME", help="Time waited on blocks in total before giving up. [30m]"),
     click.option("--refresh", is_flag=True, default=None, help="Ask for lists anew although they are cached."),
 )
-RUN_FORMATS = ("csv", "jsonl", "parquet")  # what `cctrawl.output` writes; not imported for --help
+# What `cctrawl.output`, `cctrawl.runs` and `cctrawl.listings` know; they are not imported for --help.
+RUN_FORMATS = ("csv", "jsonl", "parquet")
+RUN_KINDS = ("warc", "wat", "wet", "robotstxt", "non200responses")
+FILE_KINDS = (*RUN_KINDS, "cc-index", "cc-index-table", "segment")
+ON_DAMAGE = ("skip", "raise")
 SETTING_NAMES = tuple(field.name for field in fields(Settings))
 
 
@@ -47,25 +71,6 @@ def network_options(function: Function) -> Function:
     for option in reversed(_NETWORK):
         wrapped = option(wrapped)
     return wrapped  # type: ignore[return-value]  # the same command, as click sees it
-
-
-_WHERE = (
-    click.option(
-        "--where-host", multiple=True, metavar="HOST", help="Only records of this host, or of *.example.org."
-    ),
-    click.option("--where-status", multiple=True, metavar="STATUS", help="Only answers with status 200, or 2xx."),
-    click.option("--where-type", multiple=True, metavar="MIME", help="Only answers of text/html, or text/*."),
-    click.option(
-        "--where-language", multiple=True, metavar="CODE", help="Only pages in this language (ISO 639-3); on WET."
-    ),
-)
-
-
-def where_options(function: Function) -> Function:
-    """Add the conditions on records; each may be a comma list, and given more than once."""
-    for option in reversed(_WHERE):
-        function = option(function)
-    return function
 
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr; warnings and errors stay.")
@@ -104,21 +109,76 @@ class Quantity(click.ParamType[str]):
 
 
 class Share(click.ParamType[float]):
-    """A share between 0 and 1: ``0.05`` or ``5%``."""
+    """A share between 0 and 1: ``0.05`` or ``5%``.
+
+    Args:
+        above_0: whether 0 is none.
+    """
 
     name = "share"
+
+    def __init__(self, *, above_0: bool = False) -> None:
+        self._above_0 = above_0
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
         """Return the share as a fraction."""
         text = str(value).strip()
         try:
-            return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+            share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
         except ValueError:
-            self.fail(f"{text!r} is no share; write 0.05 or 5%", param, ctx)
+            share = -1.0
+        if not 0 <= share <= 1 or (self._above_0 and not share):  # nan is none, either
+            least = "above 0, up to 1" if self._above_0 else "from 0 to 1"
+            self.fail(f"{text!r} is no share; write one {least}, for example 0.05 or 5%", param, ctx)
+        return share
+
+
+class Condition(click.ParamType[str]):
+    """A value of a ``--where-…`` option, checked here so that the error names the option, or its variable.
+
+    Args:
+        name: ``host``, ``status``, ``type`` or ``language``.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
+        """Return the text as it was given."""
+        from cctrawl.runs.conditions import conditions  # noqa: PLC0415 - not needed for --help
+
+        try:
+            conditions(**{self.name: str(value)})
+        except InvalidInputError as error:
+            self.fail(f"{error}; {error.hint}", param, ctx)
+        return str(value)
+
+
+def _where_option(name: str, metavar: str, meaning: str) -> Callable[[Function], Function]:
+    return click.option(f"--where-{name}", type=Condition(name), multiple=True, metavar=metavar, help=meaning)
+
+
+_WHERE = (
+    _where_option("host", "HOST", "Only records of this host, or of *.example.org."),
+    _where_option("status", "STATUS", "Only answers with status 200, or 2xx."),
+    _where_option("type", "MIME", "Only answers of text/html, or text/*."),
+    _where_option("language", "CODE", "Only pages in this language (ISO 639-3); on WET."),
+)
+
+
+def where_options(function: Function) -> Function:
+    """Add the conditions on records; each may be a comma list, and given more than once."""
+    for option in reversed(_WHERE):
+        function = option(function)
+    return function
 
 
 class FormatOption(click.Option):
-    """A ``--format``. A variable that names a format of other commands is none for this one: it is passed over."""
+    """A ``--format``, of which a variable or ``config.toml`` may hold a standing wish.
+
+    A variable that names a format of other commands is none for this one: it is passed over. So is any wish where
+    the name of the output, which is of the moment, tells another format by its ending.
+    """
 
     _formats = ("table", "jsonl", "csv", "parquet", "paths", "url", "cdxj")
 
@@ -127,6 +187,16 @@ class FormatOption(click.Option):
         value = super().resolve_envvar_value(ctx)
         known = self.type.choices if isinstance(self.type, click.Choice) else RUN_FORMATS
         return None if value in self._formats and value not in known else value
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, click.Parameter]) -> tuple[Any, ParameterSource]:
+        """Return the format and where it comes from."""
+        value, source = super().consume_value(ctx, opts)
+        if value in self._formats and source is not ParameterSource.COMMANDLINE and "output" in opts:
+            from cctrawl.output import ending_format  # noqa: PLC0415 - not needed for --help
+
+            if ending_format(str(opts["output"])) is not None:
+                return None, ParameterSource.DEFAULT
+        return value, source
 
 
 class ManyValues(click.Command):

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from cctrawl.cli.completion import complete_file, complete_job
+from cctrawl.cli.completion import complete_job
 from cctrawl.cli.options import (
+    ON_DAMAGE,
+    RUN_FORMATS,
+    RUN_KINDS,
     FormatOption,
     ManyValues,
     Quantity,
     Share,
+    complete_file,
     network_options,
     quiet_option,
     verbose_option,
@@ -30,10 +34,18 @@ if TYPE_CHECKING:
 @click.command("run", cls=ManyValues)
 @click.argument("job", shell_complete=complete_job)
 @click.option("-c", "--crawl", metavar="CRAWL", help="An id, a year, latest, latest-N, all, or a comma list.")
-@click.option("--kind", metavar="KIND", help="warc, wat, wet, robotstxt or non200responses. [the job's own]")
-@click.option("--limit", type=int, metavar="N", help="The first N files only.")
 @click.option(
-    "--sample", type=Share(), metavar="SHARE", help="A share of the files, by a hash of the path: 0.01, 1%."
+    "--kind",
+    type=click.Choice(RUN_KINDS),
+    metavar="KIND",
+    help="warc, wat, wet, robotstxt or non200responses. [the job's own]",
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N files only.")
+@click.option(
+    "--sample",
+    type=Share(above_0=True),
+    metavar="SHARE",
+    help="A share of the files, by a hash of the path: 0.01, 1%.",
 )
 @click.option(
     "--files",
@@ -53,11 +65,12 @@ if TYPE_CHECKING:
     "-f",
     "--format",
     cls=FormatOption,
+    type=click.Choice(RUN_FORMATS),
     metavar="FORMAT",
     help="csv, jsonl or parquet. [by the ending; folder: parquet]",
 )
 @where_options
-@click.option("--workers", type=int, metavar="N", help="Worker processes. [one per core]")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Worker processes. [one per core]")
 @click.option(
     "--timeout",
     type=Quantity("time", parse_duration),
@@ -73,7 +86,10 @@ if TYPE_CHECKING:
     help="End a worker that holds more; 0: no limit. [0]",
 )
 @click.option(
-    "--on-damage", default="skip", metavar="skip|raise", help="Skip damaged records, or fail their file. [skip]"
+    "--on-damage",
+    type=click.Choice(ON_DAMAGE),
+    default="skip",
+    help="Skip damaged records, or fail their file. [skip]",
 )
 @click.option(
     "--max-failures",
@@ -86,7 +102,7 @@ if TYPE_CHECKING:
 @click.option("--restart", is_flag=True, help="Drop what was done on this output and begin anew.")
 @click.option("--plan", is_flag=True, help="Only tell the files, bytes, requests and hours that are left.")
 @click.option("--measure", is_flag=True, help="With --plan: run one file to nowhere first, for the hours.")
-@click.option("--report", metavar="FILE", help="Write a report as JSON.")
+@click.option("--report", metavar="FILE", shell_complete=complete_file, help="Write a report as JSON.")
 @quiet_option
 @verbose_option
 @network_options
@@ -177,7 +193,9 @@ def _tell(report: RunReport) -> None:
     help="[table on a terminal, else jsonl]",
 )
 @where_options
-@click.option("--on-damage", default="skip", metavar="skip|raise", help="Skip damaged records, or stop. [skip]")
+@click.option(
+    "--on-damage", type=click.Choice(ON_DAMAGE), default="skip", help="Skip damaged records, or stop. [skip]"
+)
 @quiet_option
 @verbose_option
 @network_options

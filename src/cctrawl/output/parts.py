@@ -192,14 +192,23 @@ def format_of(output: str, given: str | None = None) -> str:
         return given or "jsonl"
     if given is not None:
         return given
-    if output.endswith("/") or Path(output).is_dir():
+    if _is_folder(output):
         return "parquet"
-    ending = Path(output).suffix.lower()
-    if ending not in _ENDINGS:
+    told = ending_format(output)
+    if told is None:
         raise InvalidInputError(
             f"the ending of {output!r} tells no format", hint="give one: -f csv, -f jsonl or -f parquet"
         )
-    return _ENDINGS[ending]
+    return told
+
+
+def ending_format(output: str) -> str | None:
+    """Return the format that the ending of a file's name tells; ``None`` for another one, a folder or ``-``."""
+    return None if _is_folder(output) else _ENDINGS.get(Path(output).suffix.lower())
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith("/") or Path(output).is_dir()
 
 
 def copy_bytes(source: IO[bytes], destination: IO[bytes], length: int) -> None:
