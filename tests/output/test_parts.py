@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.json
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -78,7 +79,7 @@ VALUES = [
     ({"k": float("inf")}, '{"k": Infinity}', {"k": None}),
     ({3, 1}, "[1, 3]", [1, 3]),
     ({1, "x"}, '["x", 1]', ["x", 1]),
-    ("half \ud83d pair", "half \\ud83d pair", "half \ud83d pair"),
+    ("half \ud83d pair", "half \\ud83d pair", "half \\ud83d pair"),
 ]
 
 
@@ -224,6 +225,15 @@ def test_parquet_spells_lone_surrogates_as_text_formats_do(tmp_path: Path, value
     assert "half \\ud83d pair" in str(pq.read_table(tmp_path / "part").to_pylist()[0]["\\ud83d"]).replace(
         "\\\\", "\\"
     )
+
+
+def test_json_lines_with_half_characters_can_be_read_by_all(tmp_path: Path) -> None:
+    """The text of an escape, not the escape: readers refuse files with half of a surrogate pair."""
+    value = {"v": "half \ud83d pair", "w": ["\\ud83d \ude00\ud83d", "\U0001f600"]}
+    written(tmp_path / "part.jsonl", "jsonl", ("\ud83d",), [(value,)])
+    expected = {"v": r"half \ud83d pair", "w": [r"\ud83d \ude00\ud83d", "\U0001f600"]}
+    assert json.loads((tmp_path / "part.jsonl").read_text("utf-8")) == {r"\ud83d": expected}
+    assert pyarrow.json.read_json(tmp_path / "part.jsonl").to_pylist() == [{r"\ud83d": expected}]
 
 
 @pytest.mark.parametrize("wrap", [lambda value: value, lambda value: [value]], ids=["plain", "list"])

@@ -75,7 +75,8 @@ def write_listing(
         else:
             lines = JsonLines(names)
         for row in rows:
-            stream.write(f"{row[0]}\n" if format == "paths" else _written(lines, row))
+            line = f"{row[0]}\n" if format == "paths" else _written(lines, row)
+            stream.write(line.encode("utf-8", lines.on_surrogate).decode())
             count += 1
     return count
 

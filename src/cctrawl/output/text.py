@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import IO, Any
 
 from cctrawl.errors import JobError
 
-# A lone surrogate cannot be UTF-8. As a backslash escape it stays readable, and is what JSON itself would write.
+# A lone surrogate cannot be UTF-8. It becomes the text of its escape, a backslash and what follows: in JSON, too,
+# where the escape itself would be legal, but DuckDB and pyarrow refuse the whole file for it.
 ON_SURROGATE = "backslashreplace"
+_ON_SURROGATE_IN_JSON = "cctrawl.backslashreplace-in-json"
 _BUFFER_BYTES = 1 << 18
 
 
@@ -28,7 +31,7 @@ class TextPart:
         header: bytes that stand before the first row.
     """
 
-    def __init__(self, path: Path, lines: Callable[[Sequence[Any]], str], header: bytes = b"") -> None:
+    def __init__(self, path: Path, lines: CsvLines | JsonLines, header: bytes = b"") -> None:
         self._file = path.open("wb", buffering=_BUFFER_BYTES)
         self._lines = lines
         self._file.write(header)
@@ -39,7 +42,7 @@ class TextPart:
         Raises:
             JobError: a value that the format cannot hold.
         """
-        self._file.write(self._lines(values).encode("utf-8", ON_SURROGATE))
+        self._file.write(self._lines(values).encode("utf-8", self._lines.on_surrogate))
 
     def finish(self) -> IO[bytes]:
         """Flush everything and return the open file, so that the caller can make it durable."""
@@ -52,7 +55,13 @@ class TextPart:
 
 
 class CsvLines:
-    """Makes CSV lines: comma, double quotes where needed, line feed, empty for ``None``."""
+    """Makes CSV lines: comma, double quotes where needed, line feed, empty for ``None``.
+
+    Attributes:
+        on_surrogate: the error handler to encode them with.
+    """
+
+    on_surrogate = ON_SURROGATE
 
     def __init__(self) -> None:
         self._buffer = io.StringIO(newline="")
@@ -77,7 +86,13 @@ def _quoted(text: str) -> str:
 
 
 class JsonLines:
-    """Makes JSON lines: one object a row, keys in column order."""
+    """Makes JSON lines: one object a row, keys in column order.
+
+    Attributes:
+        on_surrogate: the error handler to encode them with.
+    """
+
+    on_surrogate = _ON_SURROGATE_IN_JSON
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = tuple(columns)
@@ -89,6 +104,15 @@ class JsonLines:
             return json.dumps(row, ensure_ascii=False, allow_nan=False, default=_json_value) + "\n"
         except ValueError:
             return json.dumps(_finite(row), ensure_ascii=False, default=_json_value) + "\n"
+
+
+def _escaped_in_json(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(f"\\\\u{ord(half):04x}" for half in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_ON_SURROGATE_IN_JSON, _escaped_in_json)
 
 
 def text_value(value: object) -> object:
