@@ -11,13 +11,13 @@ import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
 
 from cctrawl.configuration import read_configuration
 from cctrawl.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from urllib.parse import SplitResult
 
     from cctrawl.configuration import Configuration
 
@@ -182,18 +182,19 @@ def _fitting(name: str, value: object) -> object:
 
 def _truth(flag: str, text: str) -> bool:
     if text.lower() not in _TRUE + _FALSE:
-        raise InvalidInputError(f"{flag} is true or false, not {text!r}")
+        raise InvalidInputError(f"{flag} is true or false, not {text!r}", hint="write true or false")
     return text.lower() in _TRUE
 
 
 def _number(name: str, text: str) -> float | int:
     least = 1 if name in ("tries", "burst") else 0
+    hint = f"a number from {least} on, for example {'2.5' if name == 'rate' else '3'}"
     try:
         number: float | int = float(text) if name == "rate" else int(text)
     except ValueError:
-        raise InvalidInputError(f"--{name} must be a number, not {text!r}") from None
+        raise InvalidInputError(f"--{name} must be a number, not {text!r}", hint=hint) from None
     if not least <= number < float("inf"):  # nan is neither
-        raise InvalidInputError(f"--{name} must be at least {least}, not {text}")
+        raise InvalidInputError(f"--{name} must be at least {least}, not {text}", hint=hint)
     return number
 
 
@@ -219,6 +220,8 @@ def split_url(text: str) -> SplitResult:
     Raises:
         InvalidInputError: its host or port cannot be.
     """
+    from urllib.parse import urlsplit  # noqa: PLC0415 - not needed for --help
+
     try:
         text.encode()  # argv may hold bytes that are no text
         parts = urlsplit(text)

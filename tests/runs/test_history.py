@@ -90,7 +90,7 @@ def test_the_command_shown_tries_quarantined_inputs_again(fake: FakeCrawls, tmp_
     broken = work / "broken.warc.gz"
     broken.write_bytes(b"no WARC")
     paths = [str(fake.root / path) for path in fake.files(CRAWL)[:2]]
-    words = [sys.executable, "-m", "cctrawl", "run", "themes", "--files", "-", "-o", "x.csv", "--tries", "1"]
+    words = [sys.executable, "-m", "cctrawl", "run", "--files", "-", "-o", "x.csv", "--tries", "1", "--", "themes"]
     listed = "\n".join([paths[0], "broken.warc.gz", paths[1]])
     done = subprocess.run(words, input=listed, text=True, cwd=work, capture_output=True, check=False)
     assert done.returncode == 4

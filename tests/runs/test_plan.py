@@ -9,7 +9,7 @@ import pytest
 
 import cctrawl
 from cctrawl.errors import InvalidInputError, JobError
-from cctrawl.runs.measurement import Measurement
+from cctrawl.runs.measurement import Measurement, network_bytes_per_s
 from cctrawl.runs.plan import with_measurement
 from cctrawl.runs.sizes import PROBES
 from cctrawl.settings import Settings
@@ -115,6 +115,15 @@ def test_a_measured_plan_tells_the_hours(files: list[Path], server: FakeServer) 
     plan = cctrawl.plan_run("themes", crawl=CRAWL, measure=True, settings=settings)
     assert plan.hours_network
     assert plan.hours == max(plan.hours_cpu or 0, plan.hours_network, plan.hours_requests or 0)
+
+
+def test_waiting_for_the_rate_is_no_slow_network(fake: FakeCrawls, server: FakeServer) -> None:
+    """A stream that had to wait 2 s for its turn is heard as fast as the network is."""
+    path = fake.files(CRAWL)[0]
+    settings = Settings.resolve(base_url=server.url, rate=0.5, burst=1)
+    size_bytes = (fake.root / path).stat().st_size
+    heard = [network_bytes_per_s([path], 1, settings) for _ in range(2)]
+    assert all(bytes_per_s and bytes_per_s > size_bytes for bytes_per_s in heard)
 
 
 def test_what_takes_longest_binds(files: list[Path]) -> None:

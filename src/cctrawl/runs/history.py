@@ -112,7 +112,7 @@ def _resume(row: HistoryRow, state: str) -> str:
         return ""
     words = shlex.split(row.command)
     if state == INCOMPLETE:
-        words.append("--retry-failed")
+        words.insert(2, "--retry-failed")  # behind `cctrawl run`: behind `--` it would be no option
     line = f"cd {shlex.quote(row.working_folder)} && {shlex.join(words)}"
     reads_list = ("--files", "-") in pairwise(words)
     return f"{line} < {shlex.quote(str(Path(row.folder) / INPUT_LIST))}" if reads_list else line

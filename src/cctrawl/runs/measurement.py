@@ -69,18 +69,19 @@ def _measured(engine: LocalEngine, location: str) -> Measurement:
 def network_bytes_per_s(inputs: Sequence[str], streams: int, settings: Settings) -> float | None:
     """Return the bytes per second that so many streams bring together, each heard for at most 3 s.
 
-    ``None`` if the inputs are files of this machine.
+    ``None`` if the inputs are files of this machine. Waiting for the rate is no part of it: requests bind there.
     """
     locations = [locate(path, settings.base_url) for path in inputs[:streams]]
     if not any(map(is_url, locations)):
         return None
-    with Transport(settings) as transport, ThreadPoolExecutor(len(locations)) as threads:
-        return sum(threads.map(partial(_heard_bytes_per_s, transport), locations))
+    with ThreadPoolExecutor(len(locations)) as threads:
+        return sum(threads.map(partial(_heard_bytes_per_s, settings), locations))
 
 
-def _heard_bytes_per_s(transport: Transport, location: str) -> float:
+def _heard_bytes_per_s(settings: Settings, location: str) -> float:
     began_s = time.monotonic()
-    with transport.open_stream(location) as stream:
+    with Transport(settings) as transport, transport.open_stream(location) as stream:
+        began_s += transport.counters.snapshot().waited_s
         while time.monotonic() - began_s < _LISTENED_S and stream.read(_PIECE_BYTES):
             pass
         return stream.position / max(time.monotonic() - began_s, 1e-9)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from cctrawl.progress import format_bytes, format_duration
+from cctrawl.progress import format_bytes, format_count, format_duration
 from cctrawl.runs.measurement import Measurement, network_bytes_per_s
 from cctrawl.runs.session import Session
 from cctrawl.runs.sizes import EXACT, Sizes, sizes_of
@@ -60,12 +60,14 @@ class Plan:
     def _lines(self) -> Iterator[str]:
         about = "" if self.sizes == EXACT else "about "
         done = f" ({self.done:,} are done)" if self.done else ""
-        yield f"plan: {self.inputs:,} files{done}, {about}{format_bytes(self.bytes)}, {self.requests:,} requests"
+        files, requests = format_count(self.inputs, "file"), format_count(self.requests, "request")
+        yield f"plan: {files}{done}, {about}{format_bytes(self.bytes)}, {requests}"
         if self.hours_requests is not None:
             rate = f"{self.requests_per_s:g} requests/s"
             yield f"requests: {_hours(self.hours_requests)} at {rate}"
         if self.hours_cpu is not None:
-            yield f"CPU: {_hours(self.hours_cpu)} with {self.workers:,} workers, {self.cpu_s_per_gb:.1f} s per GB"
+            workers = format_count(self.workers, "worker")
+            yield f"CPU: {_hours(self.hours_cpu)} with {workers}, {self.cpu_s_per_gb:.1f} s per GB"
         if self.hours_network is not None:
             yield f"network: {_hours(self.hours_network)} at {format_bytes(self.network_bytes_per_s or 0)}/s"
         if self.hours is not None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cctrawl.errors import InvalidInputError
-from cctrawl.progress import format_bytes, format_duration
+from cctrawl.progress import format_bytes, format_count, format_duration
 
 DONE, INCOMPLETE, ABORTED, INTERRUPTED = "done", "incomplete", "aborted", "interrupted"
 _EXIT_CODES = {DONE: 0, INCOMPLETE: 4, ABORTED: 4, INTERRUPTED: 130}
@@ -135,8 +135,8 @@ class RunReport:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        files = f"{self.inputs_done:,} of {_counted(self.inputs, 'file')}"
-        counts = f"{_counted(self.records, 'record')}, {_counted(self.rows, 'row')}"
+        files = f"{self.inputs_done:,} of {format_count(self.inputs, 'file')}"
+        counts = f"{format_count(self.records, 'record')}, {format_count(self.rows, 'row')}"
         work = f"{format_bytes(self.source_bytes)} read in {format_duration(self.effort.seconds)}"
         yield f"{self.state}: {files}, {counts}, {work} -> {'stdout' if self.output == '-' else self.output}"
         if self.totals:
@@ -149,11 +149,13 @@ class RunReport:
         if self.damaged:
             places = [f"{place.input} at byte {place.offset:,}: {place.reason}" for place in self.damages]
             yield from self._listed(
-                f"damaged: {_counted(self.damaged, 'place')}", places, self.lists.get("damages")
+                f"damaged: {format_count(self.damaged, 'place')}", places, self.lists.get("damages")
             )
         if self.failures:
             inputs = [f"{failed.input}: {failed.error} ({_tried(failed.tries)})" for failed in self.failures]
-            yield from self._listed(f"failed: {_counted(len(inputs), 'file')}", inputs, self.lists.get("failures"))
+            yield from self._listed(
+                f"failed: {format_count(len(inputs), 'file')}", inputs, self.lists.get("failures")
+            )
 
     def _listed(self, title: str, lines: list[str], file: str | None) -> Iterator[str]:
         yield title + (f", listed in {file}" if file else "")
@@ -161,10 +163,6 @@ class RunReport:
             yield f"  {line}"
         if len(lines) > _NAMED:
             yield f"  … and {len(lines) - _NAMED:,} more"
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
 def _tried(tries: int) -> str:
