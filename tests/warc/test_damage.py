@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import pickle
+import random
 import tracemalloc
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 
 from cctrawl.errors import FormatError, InvalidInputError
 from cctrawl.warc import Damage, read_records
+from cctrawl.warc.packing import GzipInflater
 
 if TYPE_CHECKING:
     from tests.warc.conftest import Readings, Warcs
@@ -206,3 +208,37 @@ def test_a_length_that_ends_before_a_blank_line_by_chance_costs_one_record(
     records, damages = readings.read(warcs.gzip(stream) if packed else stream)
     assert [record.block[:5] for record in records] == [b"sound", b"HTTP/", b"sound"]
     assert len(damages) == 1
+
+
+def test_what_holds_no_record_is_not_inflated_to_its_end(
+    warcs: Warcs, readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bomb without a record in it is given up when it has cost as much as the largest record may."""
+    inflated_bytes = 0
+    inflate = GzipInflater.inflate
+
+    def counted(self: GzipInflater, given: bytes, most_bytes: int) -> tuple[bytes, int]:
+        nonlocal inflated_bytes
+        piece, taken_bytes = inflate(self, given, most_bytes)
+        inflated_bytes += len(piece)
+        return piece, taken_bytes
+
+    monkeypatch.setattr(GzipInflater, "inflate", counted)
+    sound, bomb = warcs.gzip(warcs.record(b"sound")), warcs.gzip(bytes(64 << 20))
+    records, damages = readings.read(sound + bomb + sound, max_record_bytes=1 << 20)
+    assert [record.block for record in records] == [b"sound", b"sound"]
+    assert [(damage.offset, damage.skipped_bytes) for damage in damages] == [(len(sound), len(bomb))]
+    assert inflated_bytes < 4 << 20
+
+
+def test_damage_begins_where_the_record_does_that_is_lost(warcs: Warcs, readings: Readings) -> None:
+    """A record that goes on in a broken member is lost from the member on in which it begins."""
+    rng = random.Random(3)
+    sound, lost = warcs.record(b"sound"), warcs.record(rng.randbytes(4000))
+    members = [warcs.gzip(part) for part in (sound, lost[:2000], lost[2000:], sound)]
+    members[2] = members[2][:500] + b"\0" * 9 + members[2][509:]
+    records, damages = readings.read(b"".join(members))
+    assert [record.block for record in records] == [b"sound", b"sound"]
+    assert [(damage.offset, damage.skipped_bytes) for damage in damages] == [
+        (len(members[0]), len(members[1]) + len(members[2]))
+    ]
