@@ -140,6 +140,26 @@ def test_a_record_longer_than_chunks_is_read(warcs: Warcs, readings: Readings) -
         assert not damages
 
 
+@pytest.mark.parametrize("blank", [b"\n\n", b"\n\r\n"])
+def test_a_head_ends_at_its_first_blank_line_of_any_kind(warcs: Warcs, readings: Readings, blank: bytes) -> None:
+    """A blank line written in another way ends the head, though a usual one stands where the next record fits."""
+    usual = warcs.record(b"usual")
+    block = b"x" * (len(usual) - 4) + b"\r\n\r\nbody"
+    head = warcs.record(block).partition(b"\r\n\r\n")[0]
+    records, damages = readings.read(usual + head + blank + block + b"\r\n\r\n" + usual)
+    assert [record.block for record in records] == [b"usual", block, b"usual"]
+    assert not damages
+
+
+@pytest.mark.parametrize("chunk_bytes", [100, 1 << 20])
+def test_a_record_longer_than_may_be_is_damage(warcs: Warcs, readings: Readings, chunk_bytes: int) -> None:
+    """The limit holds for usual records too, in memory or not."""
+    small, big = warcs.record(b"small"), warcs.record(bytes(5000))
+    records, damages = readings.read(small + big + small, max_record_bytes=4000, chunk_bytes=chunk_bytes)
+    assert [record.block for record in records] == [b"small", b"small"]
+    assert [(damage.offset, damage.skipped_bytes) for damage in damages] == [(len(small), len(big))]
+
+
 def test_want_sees_the_heads_and_leaves_records_out(warcs: Warcs) -> None:
     """Records that are not wanted are counted, not handed out."""
     data = b"".join(warcs.record(b"x" * n, url=f"https://{n}.example/") for n in range(1, 50))
