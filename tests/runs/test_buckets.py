@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import random
 import subprocess
@@ -11,13 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import cctrawl
 from cctrawl.errors import AbortedError, InvalidInputError, NotFoundError
-from cctrawl.output import open_part
+from cctrawl.output import open_part, parquet
 from cctrawl.runs.columns import RunColumns
 from cctrawl.runs.ledger import Identity, RunFolder
 from cctrawl.runs.outputs import DonePart, place_of
@@ -287,7 +288,13 @@ def deaths(monkeypatch: pytest.MonkeyPatch) -> Deaths:
     return deaths
 
 
-def command(url: str, format: str, *, retry: bool) -> None:  # noqa: A002 - the option's name
+def command(
+    url: str,
+    format: str,  # noqa: A002 - the option's name
+    *,
+    retry: bool,
+    rows: dict[int, list[tuple[object, int]]] = ROWS,
+) -> None:
     """Do what a command does to its output, with parts from nowhere; the input LATE fails unless it is retried."""
     with contextlib.ExitStack() as stack:
         place = place_of(url, Settings.resolve())
@@ -296,12 +303,13 @@ def command(url: str, format: str, *, retry: bool) -> None:  # noqa: A002 - the 
         folder = RunFolder(place.state)
         stack.callback(folder.close)
         if not folder.begun:
-            folder.begin(IDENTITY, [f"input {position}" for position in ROWS])
+            folder.begin(IDENTITY, [f"input {position}" for position in rows])
         with folder.ledger.transaction():
             folder.ledger.set_fact("columns", ["a", "b"])
             if retry:
                 folder.ledger.release_failed()
         folder.drop_orphans()
+        place.prepare()
         output = place.open(folder, format)
         stack.callback(output.close)
         output.recover()
@@ -312,7 +320,7 @@ def command(url: str, format: str, *, retry: bool) -> None:  # noqa: A002 - the 
                 continue
             path = folder.staged / f"{position}.{os.urandom(2).hex()}"
             part = open_part(path, format, ("a", "b"), header=format == "csv")
-            for row in ROWS[position] if format == "csv" else [(n, value) for value, n in ROWS[position]]:
+            for row in rows[position] if format == "csv" else [(n, value) for value, n in rows[position]]:
                 part.write(row)
             summary = part.finish()
             RunColumns(folder.ledger).settle(summary)
@@ -346,6 +354,38 @@ def test_a_death_at_any_step_loses_and_doubles_nothing(
                     command(url, format, retry=retry)
                 deaths.live_again()
             assert deaths.unseen(content, url) == expected, f"died at step {at} of {steps}"
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_a_death_while_parts_change_their_types_again(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A part that is written anew a second time is whole for the ledger before, and after, it is replaced."""
+    url = f"{tmp_path}/out/" if kind == "folder" else bucket
+    numbers: dict[int, list[tuple[object, int]]] = {
+        0: [(None, n * n) for n in range(500)],
+        LATE: [(2, 0.5)],  # type: ignore[list-item]  # whole numbers become fractions
+        2: [(n, n) for n in range(500)],  # nulls become numbers
+    }
+    command(url, "parquet", retry=False, rows=numbers)
+
+    def dies_over_parts(method: Callable[..., None]) -> Callable[..., None]:
+        def called(*arguments: Any) -> None:  # noqa: ANN401 - as the method has it
+            if Path(arguments[-2]).name == "part-000000.parquet":
+                raise Death
+            method(*arguments)
+
+        return called
+
+    with monkeypatch.context() as patch:
+        for target, name in ((Path, "replace"), (Transport, "put")):
+            patch.setattr(target, name, dies_over_parts(getattr(target, name)))
+        with pytest.raises(Death):
+            command(url, "parquet", retry=True, rows=numbers)
+    command(url, "parquet", retry=True, rows=numbers)
+    with Transport(Settings.resolve()) as transport:
+        part = transport.read_file(url + "part-000000.parquet")
+    assert [str(kind) for kind in parquet.schema_of(io.BytesIO(part)).types] == ["double", "int64"]
 
 
 @pytest.mark.slow

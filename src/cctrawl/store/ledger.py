@@ -37,7 +37,7 @@ _SCHEMA = (
         part TEXT,              -- file name of the staged part
         start INTEGER,          -- first byte of its rows in a single text file; in a folder of Parquet the size of
                                 -- the part once its types are the run's
-        length INTEGER,         -- bytes of its rows; of its part
+        length INTEGER,         -- bytes of its rows; of its part, until its types are the run's
         rows INTEGER NOT NULL DEFAULT 0,
         records INTEGER NOT NULL DEFAULT 0,
         source_bytes INTEGER NOT NULL DEFAULT 0,

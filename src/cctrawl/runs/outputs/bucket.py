@@ -228,23 +228,29 @@ class Bucket(Output):
         while batch := list(islice(rows, _MOST_WAITING)):
             for row, refitted in zip(batch, self._pool.map(refit, map(self._name, batch)), strict=True):
                 if refitted is not None:
+                    part, size_before = refitted
+                    sizes = {"length": size_before, "start": part.stat().st_size}
                     with self._ledger.transaction():  # first: either size is right until the part is replaced
-                        self._ledger.update(row.position, start=refitted.stat().st_size)
-                    self._transport.put(refitted, self._location(row))
-                    refitted.unlink()
+                        self._ledger.update(row.position, **sizes)
+                    self._transport.put(part, self._location(row))
+                    part.unlink()
         with self._ledger.transaction():
             self._ledger.set_fact("part_schemas", [_hash(schema)])
 
-    def _refit(self, schema: Any, name: str) -> Path | None:  # noqa: ANN401 - pyarrow has no types
-        """Return a file with the rows of a part in another schema; ``None`` if it has that. Runs in a thread."""
+    def _refit(self, schema: Any, name: str) -> tuple[Path, int] | None:  # noqa: ANN401 - pyarrow has no types
+        """Return a file with the rows of a part in another schema, and the part's size; `None` if it has that.
+
+        Runs in a thread.
+        """
         from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
 
         if parquet.schema_of(io.BytesIO(self._footer(name))) == schema:
             return None
         fetched, refitted = self._fetched(name), self._folder.staged / name
         parquet.join_parts([fetched], refitted, schema)
+        size = fetched.stat().st_size
         fetched.unlink()
-        return refitted
+        return refitted, size
 
     def _fetched(self, name: str) -> Path:
         """Return a local copy of a part."""

@@ -77,8 +77,9 @@ class Folder(Output):
                 parquet.join_parts([name], growing, schema)
                 with growing.open("rb+") as file:
                     os.fsync(file.fileno())
+                sizes = {"length": name.stat().st_size, "start": growing.stat().st_size}
                 with self._ledger.transaction():  # first: either size is right until the part is replaced
-                    self._ledger.update(row.position, start=growing.stat().st_size)
+                    self._ledger.update(row.position, **sizes)
                 growing.replace(name)
         sync_folder(self._path)
 
