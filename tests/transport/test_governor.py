@@ -63,6 +63,7 @@ def test_default_limits(govern: Callable[..., Governor]) -> None:
     governor = govern()
     assert governor.limits(DATA) == Limits(10, 300)
     assert governor.limits("s3://commoncrawl") == Limits(10, 300)
+    assert governor.limits(DATA.replace("https:", "http:")) == Limits(10, 300)
     assert governor.limits("s3://mine") == Limits()
     assert governor.limits(INDEX) == Limits(1, 5)
     assert governor.limits("http://127.0.0.1:8000") == Limits()

@@ -24,7 +24,7 @@ def answering(answer: bytes | Callable[[int], bytes]) -> Iterator[str]:
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             lines = list(iter(lambda: self.rfile.readline().strip(), b""))
-            starts = [int(line[13:].split(b"-")[0]) for line in lines if line.startswith(b"Range: bytes=")]
+            starts = [int(line[13:].split(b"-")[0] or 0) for line in lines if line.startswith(b"Range: bytes=")]
             self.wfile.write(answer if isinstance(answer, bytes) else answer(starts[0] if starts else 0))
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
@@ -69,3 +69,11 @@ def test_a_file_that_never_ends_a_byte_at_a_time(bench: Bench) -> None:
         pytest.raises(TransportError, match="20 connections in a row"),
     ):
         transport.read_file(location)
+
+
+def test_an_error_document_is_no_end_of_a_file(bench: Bench) -> None:
+    """What a lying proxy sends with status 200 and the file's type is not taken for a short file's end."""
+    error = b"<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>"
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(error), error)
+    with answering(answer) as location, pytest.raises(TransportError, match="SlowDown"):
+        bench.transport(tries=2).read_tail(location, 1000)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import botocore.session
 import pytest
 import urllib3
 from tests.conftest import Moto, moto_server
+from tests.transport.conftest import QUICK
 
 from cctrawl.errors import AccessDeniedError, InvalidInputError, NotFoundError, TransportError
 from cctrawl.testing.faults import ChangedFile, Refuse, Reset
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.s3_proxy import Proxy
     from tests.transport.conftest import Bench
 
 FILE = "s3://bucket/a.warc.gz"
@@ -40,8 +45,9 @@ def bucket(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 def authorization(account: Account) -> str | None:
     """Return the signature of a request to a bucket."""
-    url = account.url_of("bucket", "a")
-    return account.signed("bucket", url, Request()).headers.get("Authorization")
+    region = account.region_of("bucket")
+    url = account.url_of(region, "bucket", "a")
+    return account.signed(region, url, Request()).headers.get("Authorization")
 
 
 def test_anonymous_without_credentials() -> None:
@@ -72,7 +78,7 @@ def test_profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_PROFILE", "lab")
     account = Account()
     assert "Credential=LAB/" in (authorization(account) or "")
-    assert account.url_of("bucket", "a b") == "http://127.0.0.1:9/bucket/a%20b"
+    assert account.url_of("us-west-2", "bucket", "a b") == "http://127.0.0.1:9/bucket/a%20b"
     monkeypatch.setenv("AWS_PROFILE", "none")
     with pytest.raises(InvalidInputError, match="none"):
         Account()
@@ -95,7 +101,8 @@ def test_addresses(monkeypatch: pytest.MonkeyPatch, region: str, bucket: str, ur
     """A bucket is a host of its region; a name with dots stands in the path, as certificates want it."""
     if region:
         monkeypatch.setenv("AWS_REGION", region)
-    assert Account().url_of(bucket, "a+b") == url
+    account = Account()
+    assert account.url_of(account.region_of(bucket), bucket, "a+b") == url
 
 
 def test_an_endpoint_that_is_no_url(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +173,20 @@ def test_slow_down_is_a_refusal(bucket: Bench) -> None:
     assert "refused" in bucket.kinds()
 
 
+def test_a_block_of_a_bucket_is_waited_out(bench: Bench, moto: Moto, proxy: Proxy, tmp_path: Path) -> None:
+    """A bucket that refuses everything is probed even where none of its objects is known, and then goes on."""
+    transport = bench.transport(replace(QUICK, path_refusals=50), block_pause="100ms")
+    bucket = f"s3://{moto.make_bucket()}/"
+    for allowed in (0, 1):  # the listing is refused first; the listing is all that was answered
+        proxy.plan = dict.fromkeys(range(1 + allowed, 7 + allowed), "refuse")
+        assert list(transport.list_files(bucket + "part-")) == []
+        (tmp_path / "source").write_bytes(bench.body)
+        transport.put(tmp_path / "source", bucket + "a")
+        assert transport.read_file(bucket + "a") == bench.body
+        assert bench.kinds()[-2:] == ["probing", "resumed"]
+        bench.events.clear()
+
+
 @pytest.mark.parametrize("keys", [True, False])
 def test_403_is_access_denied(bucket: Bench, monkeypatch: pytest.MonkeyPatch, *, keys: bool) -> None:
     """A 403 is no refusal, also below the base URL; the hint tells missing credentials from those that may not."""
@@ -206,6 +227,34 @@ def test_a_file_that_changes_while_it_is_read(bucket: Bench) -> None:
             list(iter(lambda: stream.read(10_000), b""))
 
 
+LISTING = (
+    b'<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated>'
+    b"<Contents><Key>a</Key><Size>5</Size></Contents></ListBucketResult>"
+)
+
+
+@pytest.mark.parametrize("odd", [LISTING[:90], b"<html><body>Please log in</body></html>", b""])
+def test_half_a_listing_is_none(bench: Bench, monkeypatch: pytest.MonkeyPatch, odd: bytes) -> None:
+    """An answer that is cut, or a page of somebody else's, is asked for again and never an empty listing."""
+    answers = [odd, LISTING, *[odd] * 3]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answers.pop(0))
+
+        def log_message(self, *_: object) -> None: ...
+
+    with served(Handler) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        transport = bench.transport()
+        assert [entry.location for entry in transport.list_files("s3://mine/a")] == ["s3://mine/a"]
+        assert transport.counters.snapshot().retries == 1
+        with pytest.raises(TransportError, match="S3 answered"):
+            list(transport.list_files("s3://mine/a"))
+
+
 class Elsewhere(BaseHTTPRequestHandler):
     """A bucket of eu-central-1 that is asked in another region."""
 
@@ -223,15 +272,22 @@ class Elsewhere(BaseHTTPRequestHandler):
         """Stay quiet."""
 
 
-@pytest.fixture
-def elsewhere() -> Iterator[str]:
-    """Serve that bucket."""
-    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Answer as the handler does."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """Serve that bucket."""
+    with served(Elsewhere) as url:
+        yield url
 
 
 def test_the_region_of_a_bucket_is_learnt(elsewhere: str, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,3 +298,24 @@ def test_the_region_of_a_bucket_is_learnt(elsewhere: str, bench: Bench, monkeypa
     transport = bench.transport(tries=1)
     assert [transport.size("s3://mine/a"), transport.size("s3://mine/b")] == [5, 5]
     assert transport.counters.snapshot().requests == 3
+
+
+def test_the_region_of_a_bucket_is_learnt_by_many_at_once(
+    elsewhere: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests that were under way when another one learnt the region are asked again there, too."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", elsewhere)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    meeting = threading.Barrier(4)
+    answer = Elsewhere.do_HEAD
+
+    def slow_answer(handler: Elsewhere) -> None:
+        if "/eu-central-1/s3/" not in handler.headers["Authorization"]:
+            meeting.wait(10)  # all have asked in the wrong region before one is answered
+        answer(handler)
+
+    monkeypatch.setattr(Elsewhere, "do_HEAD", slow_answer)
+    transport = bench.transport(tries=1)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(transport.size, [f"s3://mine/{n}" for n in range(4)])) == [5] * 4

@@ -73,16 +73,13 @@ class Account:
         with self._lock:
             return self._regions.get(bucket, self._region)
 
-    def moved(self, bucket: str, region: str) -> bool:
-        """Note the region of a bucket; tell whether that is news."""
+    def note_region(self, bucket: str, region: str) -> None:
+        """Note the region of a bucket."""
         with self._lock:
-            is_news = self._regions.get(bucket, self._region) != region
             self._regions[bucket] = region
-            return is_news
 
-    def url_of(self, bucket: str, key: str, query: str = "") -> str:
+    def url_of(self, region: str, bucket: str, key: str, query: str = "") -> str:
         """Return the URL of an object, or, without key, of a bucket; ``query`` is quoted already."""
-        region = self.region_of(bucket)
         suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         scheme, _, host = (self._endpoint or f"https://s3.{region}.{suffix}").partition("://")
         path = quote(key, safe="/-._~")  # nothing else stays: the signature is over these very characters
@@ -92,7 +89,7 @@ class Account:
             host = f"{bucket}.{host}"
         return f"{scheme}://{host}/{path}" + (f"?{query}" if query else "")
 
-    def signed(self, bucket: str, url: str, request: Request) -> Request:
+    def signed(self, region: str, url: str, request: Request) -> Request:
         """Return the request with the headers that prove who sends it; the body is part of the proof.
 
         Raises:
@@ -106,7 +103,7 @@ class Account:
         with _named_errors():
             frozen = self._credentials.get_frozen_credentials()
             draft = AWSRequest(request.method, url, headers=dict(request.headers), data=request.body)
-            S3SigV4Auth(frozen, "s3", self.region_of(bucket)).add_auth(draft)
+            S3SigV4Auth(frozen, "s3", region).add_auth(draft)
         return Request(request.method, dict(draft.headers.items()), request.query, request.body)
 
 

@@ -18,7 +18,7 @@ from cctrawl.errors import AbortedError, AccessDeniedError, CctrawlError, Transp
 from cctrawl.settings import COLLINFO
 from cctrawl.store.rates import FILE_NAME, RateBook
 from cctrawl.transport import pacing
-from cctrawl.transport.allowance import BUCKET, DATA_HOST, DEFAULTS, allowance
+from cctrawl.transport.allowance import BUCKET, DATA_HOST, allowance, is_common_crawl
 from cctrawl.transport.events import TransportEvent
 from cctrawl.transport.location import host_of, is_url, path_of
 from cctrawl.transport.pacing import Limits, Policy
@@ -85,7 +85,7 @@ class Governor:
     def is_ours(self, location: str) -> bool:
         """Tell whether a 403 there is a refusal: below the base URL, or on Common Crawl's own hosts."""
         return location.startswith(self.settings.base_url) or (
-            self._base_host in DEFAULTS and host_of(location) == _INDEX_HOST
+            is_common_crawl(self._base_host) and host_of(location) == _INDEX_HOST
         )
 
     def sleep(self, wait_s: float) -> None:

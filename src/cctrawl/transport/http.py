@@ -90,7 +90,7 @@ class HttpBackend:
             whole = answers.content_length(response.headers)
             if response.status == 200 and whole is not None and whole <= length:
                 answers.check_document_type(urlsplit(location).path, response.headers)
-                return Tail(self._body(response, whole), 0, whole)
+                return Tail(_checked(location, self._body(response, whole)), 0, whole)
             found = answers.partial(response.status, response.headers)
             if found.size is None or found.stop != found.size or found.start != max(0, found.size - length):
                 raise IntermittentError(f"asked for the last {length} bytes, got {found}")
@@ -217,8 +217,11 @@ class HttpBackend:
 
     def _probe(self, location: str) -> bool:
         """Ask once for the first byte of a location; tell whether the answer is no refusal."""
+        return self._is_answered(location, ranged(0, 1))
+
+    def _is_answered(self, location: str, request: Request) -> bool:
         try:
-            response = self._send(location, ranged(0, 1))
+            response = self._send(location, request)
         except CctrawlError:
             raise
         except FAILURES:
@@ -251,6 +254,11 @@ def user_agent(contact: str) -> str:
 def _no_range(location: str, start: int, stop: int, size: int | None) -> TransportError:
     has = "is shorter" if size is None else f"has {size} bytes"
     return TransportError(f"{location} {has}: there is no range [{start}, {stop})")
+
+
+def _checked(location: str, whole: bytes) -> bytes:
+    answers.check_first_bytes(urlsplit(location).path, whole)
+    return whole
 
 
 def _start_of_body(response: urllib3.BaseHTTPResponse) -> bytes:

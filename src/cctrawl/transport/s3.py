@@ -8,6 +8,7 @@ from cctrawl.errors import AccessDeniedError, NotFoundError, TransportError
 from cctrawl.transport.aws import NO_CREDENTIALS, Account
 from cctrawl.transport.http import HttpBackend
 from cctrawl.transport.location import split_object, split_s3
+from cctrawl.transport.request import Request, ranged
 from cctrawl.transport.retries import IntermittentError
 from cctrawl.transport.uploads import Uploads
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from cctrawl.transport.counters import Counters
     from cctrawl.transport.events import TransportEvent
     from cctrawl.transport.pacing import Policy
-    from cctrawl.transport.request import Request
 
 _AGAIN = ("RequestTimeout", "BadDigest")  # codes of status 400 that go right the next time
 _ELSEWHERE = (301, 307, 400)  # with the header below: the bucket is in another region
@@ -66,16 +66,23 @@ class S3Backend(HttpBackend):
     def _send(self, location: str, request: Request) -> urllib3.BaseHTTPResponse:
         """Send a request to where the bucket is; learn that from the first answer, if need be."""
         bucket, key = split_s3(location) if request.query else split_object(location)
-        response = self._send_signed(bucket, key, request)
+        asked = self._account.region_of(bucket)
+        response = self._send_signed(asked, bucket, key, request)
         region = response.headers.get(_REGION)
-        if response.status in _ELSEWHERE and region and self._account.moved(bucket, region):
+        if response.status in _ELSEWHERE and region not in (None, asked):
             response.close()
-            response = self._send_signed(bucket, key, request)
+            self._account.note_region(bucket, region)
+            response = self._send_signed(region, bucket, key, request)
         return response
 
-    def _send_signed(self, bucket: str, key: str, request: Request) -> urllib3.BaseHTTPResponse:
-        url = self._account.url_of(bucket, key, request.query)
-        return self._exchange(url, self._account.signed(bucket, url, request), redirect=False)
+    def _send_signed(self, region: str, bucket: str, key: str, request: Request) -> urllib3.BaseHTTPResponse:
+        url = self._account.url_of(region, bucket, key, request.query)
+        return self._exchange(url, self._account.signed(region, url, request), redirect=False)
+
+    def _probe(self, location: str) -> bool:
+        """Ask once; where no object is known, for the first key of the bucket."""
+        key = split_s3(location)[1]
+        return self._is_answered(location, ranged(0, 1) if key else Request(query="list-type=2&max-keys=1"))
 
     def _check_status(self, location: str, response: urllib3.BaseHTTPResponse, request: Request) -> None:
         """Sort out every status that is no success, with hints that fit S3."""

@@ -84,13 +84,12 @@ class Uploads:
 
     def _put_in_parts(self, source: Path, size: int, location: str) -> None:
         split_object(location)
-        answer = self._ask(location, Request("POST", query="uploads="))
-        upload = _text(_parsed(answer.body), "UploadId")
+        upload = _text(self._ask_document(location, Request("POST", query="uploads=")), "UploadId")
         with self._aborted_on_error(location, upload), source.open("rb") as file:
             tags: list[str] = []
             while body := file.read(max(PART_BYTES, -(-size // _MOST_PARTS))):
                 query = urlencode({"partNumber": len(tags) + 1, "uploadId": upload})
-                tags.append(self._ask(location, Request("PUT", query=query, body=body)).headers.get("ETag", ""))
+                tags.append(self._ask(location, Request("PUT", query=query, body=body)).get("ETag", ""))
             self._complete(location, upload, tags)
 
     def _complete(self, location: str, upload: str, tags: list[str]) -> None:
@@ -119,37 +118,43 @@ class Uploads:
             self._ask(location, Request("DELETE", query=urlencode({"uploadId": upload})))
 
     def _page(self, prefix: str, query: dict[str, str]) -> ET.Element:
-        answer = self._ask(f"{host_of(prefix)}/", Request(query=urlencode(query, quote_via=quote, safe="-._~")))
-        return _parsed(answer.body)
+        request = Request(query=urlencode(query, quote_via=quote, safe="-._~"))
+        return self._ask_document(f"{host_of(prefix)}/", request)
 
     def _check_size(self, location: str, size: int) -> None:
         found = self._backend.size(location)
         if found != size:
             raise TransportError(f"{location} has {found} bytes where {size} were written")
 
-    def _ask(self, location: str, request: Request) -> _Answer:
-        def consume(response: urllib3.BaseHTTPResponse) -> _Answer:
-            body = response.read(_ANSWER_BYTES)
-            response.release_conn()
-            # What takes long is answered with status 200 before it is done: then the body tells how it went.
-            if re.search(rb"<Error[ >]", body[:1000]):
-                raise IntermittentError(f"status 200, but {answers.summary(body)}")
-            return _Answer(response.headers, body)
+    def _ask(self, location: str, request: Request) -> urllib3.HTTPHeaderDict:
+        def consume(response: urllib3.BaseHTTPResponse) -> urllib3.HTTPHeaderDict:
+            _body(response)
+            return response.headers
 
         return self._backend.ask(location, consume, request)
 
-
-class _Answer:
-    def __init__(self, headers: urllib3.HTTPHeaderDict, body: bytes) -> None:
-        self.headers = headers
-        self.body = body
+    def _ask_document(self, location: str, request: Request) -> ET.Element:
+        return self._backend.ask(location, lambda response: _document(_body(response)), request)
 
 
-def _parsed(body: bytes) -> ET.Element:
+def _body(response: urllib3.BaseHTTPResponse) -> bytes:
+    body = response.read(_ANSWER_BYTES)
+    response.release_conn()
+    # What takes long is answered with status 200 before it is done: then the body tells how it went.
+    if re.search(rb"<Error[ >]", body[:1000]):
+        raise IntermittentError(f"status 200, but {answers.summary(body)}")
+    return body
+
+
+def _document(body: bytes) -> ET.Element:
+    """Return what S3 says; what was cut, or is a page of somebody between us and S3, is asked for again."""
     try:
-        return ET.fromstring(body)  # noqa: S314 - expat refuses bombs since 2.4.1
+        document = ET.fromstring(body)  # noqa: S314 - expat refuses bombs since 2.4.1
     except ET.ParseError as error:
-        raise TransportError(f"S3 answered what is no XML: {answers.summary(body)}") from error
+        raise IntermittentError(f"S3 answered what is no XML: {answers.summary(body)}") from error
+    if not document.tag.endswith("Result"):
+        raise IntermittentError(f"S3 answered with <{document.tag:.80}>: {answers.summary(body)}")
+    return document
 
 
 def _text(element: ET.Element, name: str) -> str:
