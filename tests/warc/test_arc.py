@@ -103,6 +103,31 @@ def test_a_wrong_length_costs_one_record(warcs: Warcs, readings: Readings, decla
 
 
 @pytest.mark.parametrize("packed", [False, True])
+def test_a_length_that_ends_before_a_line_end_by_chance_costs_one_record(
+    warcs: Warcs, readings: Readings, *, packed: bool
+) -> None:
+    """A length so wrong that it ends at a line's end within a later record does not swallow that one."""
+    sound, later = warcs.arc_record(b"sound"), warcs.arc_record(b"later\nblock", "http://later.example/")
+    reaching = len(b"wrong\n") + later.index(b"\nblock")
+    wrong = warcs.arc_record(b"wrong").replace(b" 5\n", b" %d\n" % reaching)
+    stream = sound + wrong + later + sound
+    records, damages = readings.read(warcs.gzip(stream) if packed else stream)
+    assert [record.block[:5] for record in records] == [b"sound", b"later", b"sound"]
+    assert len(damages) == 1
+
+
+@pytest.mark.parametrize("gone", [b"", b"x"])
+def test_a_record_whose_line_end_is_gone_comes_out_and_is_told(
+    warcs: Warcs, readings: Readings, gone: bytes
+) -> None:
+    """Where the next header line follows at once, or behind one odd byte, no record is lost."""
+    sound, odd = warcs.arc_record(b"sound"), warcs.arc_record(b"odd")[:-1] + gone
+    records, damages = readings.read(sound + odd + sound)
+    assert [record.block for record in records] == [b"sound", b"odd", b"sound"]
+    assert [(damage.offset, damage.skipped_bytes) for damage in damages] == [(len(sound), 0)]
+
+
+@pytest.mark.parametrize("packed", [False, True])
 def test_a_record_cut_out_of_a_file_is_recognized(warcs: Warcs, readings: Readings, *, packed: bool) -> None:
     """A byte range that holds one record is ARC, too, without the first record of the file."""
     record = warcs.arc_record(b"alone", "http://example.org/" + "long" * 300)
