@@ -221,7 +221,7 @@ def test_runs_are_listed_with_their_commands(fake: FakeCrawls, tmp_path: Path) -
     row = json.loads(call("runs", "--data-dir", "state", cwd=tmp_path)[0])
     assert (row["output"], row["job"], row["state"]) == (str(tmp_path / "x.csv"), "themes", "incomplete")
     assert (row["done"], row["inputs"], row["failed"]) == (1, 2, 1)
-    assert row["resume"].startswith(f"cd {tmp_path} && cctrawl run themes --files ")
+    assert row["resume"].startswith(f"cd {tmp_path} && cctrawl run --retry-failed themes --files ")
     table = call("runs", "--data-dir", "state", "-f", "table", cwd=tmp_path)[0]
     assert f"to go on:\n  {row['resume']}\n" in table
 

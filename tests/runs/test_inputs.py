@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,21 @@ def test_a_selection_is_the_same_for_the_same_options() -> None:
         for sample in (None, 0.5)
     }
     assert len(keys) == 16
+
+
+@pytest.mark.parametrize("head", ["path", "url"])
+def test_the_head_of_a_csv_is_no_file(head: str) -> None:
+    """A list as `cctrawl files -f csv` and `-f table` print it has a first line that names its column."""
+    assert read_list([f"{head}  \n", "a.warc.gz\n", "path\n"]) == ["a.warc.gz", "path"]
+
+
+@pytest.mark.parametrize("line", ["\x1f\x8b\x08\0\0", "x" * 40_000])
+def test_what_is_no_list_is_refused_at_its_first_line(line: str) -> None:
+    """A file that was piped in place of a list, and a line without end, are not read to their ends."""
+
+    def lines() -> Iterator[str]:
+        yield line
+        pytest.fail("read on")
+
+    with pytest.raises(InvalidInputError, match="no path"):
+        read_list(lines())

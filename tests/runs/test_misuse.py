@@ -15,6 +15,7 @@ import pytest
 
 import cctrawl
 from cctrawl.errors import FormatError, InvalidInputError, NotFoundError
+from cctrawl.output import Column, write_listing
 from cctrawl.settings import Settings
 from cctrawl.testing import FakeCrawls, WarcWriter
 
@@ -186,6 +187,32 @@ def test_options_that_cannot_be_are_refused_at_once(
     with pytest.raises(InvalidInputError, match=words):
         cctrawl.run(urls, **given)  # type: ignore[arg-type]  # by name
     assert [path.name for path in tmp_path.iterdir()] == ["warcs"]
+
+
+@pytest.mark.parametrize("report", ["x.csv", "./x.csv.part", "link/x.csv", "x.totals.csv", "pipe", "warcs"])
+def test_a_report_overwrites_no_rows(
+    files: list[Path], tmp_path: Path, report: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report where rows or totals go, or where no file can be, is refused before anything is done."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("link").symlink_to(".")
+    with pytest.raises(InvalidInputError, match="no place for the report"):
+        cctrawl.run("servers", files=files, output="x.csv", report=report)
+    assert {path.name for path in tmp_path.iterdir()} == {"link", "pipe", "warcs"}
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_device_or_pipe_is_no_output(files: list[Path], tmp_path: Path, *, restart: bool) -> None:
+    """What has a name but is neither file nor folder is not replaced by a file."""
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(InvalidInputError, match="it is no file"):
+        cctrawl.run(urls, files=files, output=pipe, restart=restart)
+    assert pipe.is_fifo()
+    with pytest.raises(InvalidInputError, match="cannot write to"):
+        write_listing([], [Column("x")], format="csv", output=str(pipe))
+    assert pipe.is_fifo()
 
 
 def test_no_timeout_is_no_limit(files: list[Path], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ from cctrawl.settings import Settings, parse_duration, parse_size
 
 if TYPE_CHECKING:
     from cctrawl.runs import RunReport
+
+_LINE_CHARACTERS = 1 << 16  # what is no list of files may have no end of line either
 
 
 @click.command("run", cls=ManyValues)
@@ -129,7 +132,7 @@ def run_command(context: click.Context, /, files: tuple[str, ...], **options: An
     if files and context.get_parameter_source("crawl") is not ParameterSource.COMMANDLINE:
         options["crawl"] = None  # what the command says wins
     if files == ("-",):
-        options["files"] = read_list(sys.stdin)
+        options["files"] = read_list(iter(partial(sys.stdin.readline, _LINE_CHARACTERS), ""))
     elif files:
         options["files"] = list(files)
     measure = options.pop("measure")

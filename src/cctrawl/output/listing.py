@@ -86,7 +86,7 @@ def _see_file(output: str) -> None:
     path = Path(output)
     if output == "-":
         return
-    if not output or output.endswith("/") or "://" in output or path.is_dir():
+    if not output or output.endswith("/") or "://" in output or (path.exists() and not path.is_file()):
         raise InvalidInputError(
             f"cannot write to {output!r}", hint="a listing goes to one file: give its name, or -"
         )
@@ -122,7 +122,7 @@ def _opened(output: str) -> Iterator[IO[str]]:
 @contextmanager
 def _replaced(output: str) -> Iterator[Path]:
     """Give a path to write to; it gets its name when the block ends well."""
-    path = Path(output)
+    path = Path(output).resolve()  # a link stays one
     part = path.with_name(path.name + ".part")
     try:
         yield part

@@ -15,6 +15,7 @@ from cctrawl.runs.jobs.job import KINDS
 from cctrawl.settings import Settings, local_path, path_text
 from cctrawl.transport import is_listed, is_s3, is_url, see_s3
 
+_LONGEST_LINE = 32_768
 _DERIVED = re.compile(r"\.warc\.(wat|wet)(?:\.|$)")
 
 
@@ -145,15 +146,18 @@ def absolute(path: str) -> str:
 
 
 def read_list(lines: Iterable[str]) -> Sequence[str]:
-    """Return the paths in lines of text: one a line, or JSON lines with a ``path`` as `cctrawl files` writes them.
+    """Return the paths in lines of text: one a line, or as `cctrawl files` writes them in any text format.
 
     Raises:
-        InvalidInputError: a line of JSON without a path.
+        InvalidInputError: a line of JSON without a path, or one that can be no path.
     """
-    return [_path_in(line.strip()) for line in lines if line.strip()]
+    paths = [_path_in(line.strip()) for line in lines if line.strip()]
+    return paths[1:] if paths[:1] in (["path"], ["url"]) else paths  # the head of a CSV or a table
 
 
 def _path_in(line: str) -> str:
+    if "\0" in line or len(line) > _LONGEST_LINE:
+        raise InvalidInputError(f"no path: {line[:40]!r}…", hint="give a list of files as text, a path a line")
     if not line.startswith("{"):
         return line
     try:

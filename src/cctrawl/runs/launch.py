@@ -92,7 +92,6 @@ def run(
         EngineError: workers cannot start.
     """
     _refuse_recursion()
-    _see_report_place(report)
     session = _session(
         job,
         output=output,
@@ -115,6 +114,7 @@ def run(
         ),
         settings=settings,
     )
+    _see_report_place(report, session.files)
     progress = open_progress(quiet=quiet)
     try:
         result = session.run(progress)
@@ -252,9 +252,16 @@ def _refuse_recursion() -> None:
         )
 
 
-def _see_report_place(report: str | os.PathLike[str] | None) -> None:
-    if report is not None and (not path_text(report) or not Path(report).absolute().parent.is_dir()):
-        raise InvalidInputError(f"no place for the report: {os.fspath(report)!r}", hint="give a file in a folder")
+def _see_report_place(report: str | os.PathLike[str] | None, taken: Iterable[Path]) -> None:
+    if report is None:
+        return
+    path = Path(path_text(report)).absolute()
+    is_file = bool(path_text(report)) and path.parent.is_dir() and (path.is_file() or not path.exists())
+    if not is_file or path.resolve() in {file.resolve() for file in taken}:
+        raise InvalidInputError(
+            f"no place for the report: {os.fspath(report)!r}",
+            hint="give a file of its own in a folder that is there",
+        )
 
 
 def usable_cores() -> int:

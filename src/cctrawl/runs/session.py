@@ -210,6 +210,15 @@ class Session:
         """The kind of file that was asked for."""
         return self._selection.kind
 
+    @property
+    def files(self) -> list[Path]:
+        """The files here that the run gives their names: none of them may be used for something else."""
+        totals = [Path(self._totals.shown)] if self._totals is not None else []
+        if self._output == "-" or self._place.is_folder:
+            return totals
+        output = Path(self._place.location)
+        return [output, output.with_name(output.name + ".part"), *totals]
+
     def left(self) -> tuple[list[str], int]:
         """Return the inputs that the run would read now, in order, and how many are done. Changes nothing.
 

@@ -44,6 +44,8 @@ def place_of(output: str, settings: Settings) -> Place:
         )
     if output.endswith("/") or Path(output).is_dir():
         return FolderPlace(output)
+    if Path(output).exists() and not Path(output).is_file():  # a device, a pipe: a file would take its name
+        raise InvalidInputError(f"cannot write to {output!r}: it is no file", hint="give a file, or - for stdout")
     return FilePlace(output)
 
 
