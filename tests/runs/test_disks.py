@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import resource
@@ -15,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+import cctrawl
+from cctrawl.errors import AbortedError
+from cctrawl.settings import Settings
 from cctrawl.testing import FakeCrawls, FakeServer, SlowBytes
 
 CRAWL = "CC-MAIN-2024-22"
@@ -161,3 +165,26 @@ def test_the_second_of_two_commands_on_one_output_is_refused(fake: FakeCrawls, t
         assert first.returncode == 130
         subprocess.run(words(server.url, output), check=True, capture_output=True)
     assert len(output.read_text().splitlines()) == 1 + len(fake.expected_themes(fake.files(CRAWL)))
+
+
+def test_a_disk_that_is_still_full_ends_the_next_command_as_the_first(
+    fake: FakeCrawls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that waited for room go on waiting, said in the same words; with room nothing is missing."""
+
+    def command(name: str) -> None:
+        settings = Settings.resolve(base_url=str(fake.root))
+        cctrawl.run("themes", crawl=CRAWL, limit=3, output=tmp_path / name, workers=1, settings=settings)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cctrawl.runs.outputs.inorder.copy_bytes", refuse)
+        for _ in range(2):
+            with pytest.raises(AbortedError, match=r"cannot be written.*No space left") as caught:
+                command("x.csv")
+            assert "same command again" in (caught.value.hint or "")
+    command("x.csv")
+    command("whole.csv")
+    assert content(tmp_path / "x.csv").popitem()[1] == content(tmp_path / "whole.csv").popitem()[1]

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import cctrawl
-from cctrawl.errors import FormatError, InvalidInputError, NotFoundError
+from cctrawl.errors import AbortedError, FormatError, InvalidInputError, NotFoundError
 from cctrawl.output import Column, write_listing
 from cctrawl.settings import Settings
-from cctrawl.testing import FakeCrawls, WarcWriter
+from cctrawl.testing import FakeCrawls, FakeServer, WarcWriter
 
 CRAWL = "CC-MAIN-2024-22"
 
@@ -238,3 +238,23 @@ def test_a_script_that_names_itself_as_the_job_is_told_how(files: list[Path], tm
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "was called while the job's file was imported" in done.stderr
+
+
+@pytest.mark.parametrize("broken", ["data folder", "AWS profile"])
+def test_what_is_wrong_with_this_machine_is_no_fault_of_an_input(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """A data folder or AWS profile that cannot be used ends the run and blames no input; mended, it goes on."""
+    (tmp_path / "file").touch()
+    with FakeServer(tmp_path) as server:
+        given: list[str | Path] = [f"{server.url}warcs/{path.name}" for path in files]
+        if broken == "AWS profile":
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            monkeypatch.setenv("AWS_PROFILE", "none")
+            given = [f"s3://warcs/{path.name}" for path in files]
+        data_dir = tmp_path / "file" / "data" if broken == "data folder" else tmp_path / "data"
+        with pytest.raises(AbortedError, match=r"cannot open the database|\(none\)"):
+            cctrawl.run(urls, files=given, output=tmp_path / "x.csv", settings=Settings.resolve(data_dir=data_dir))
+        monkeypatch.delenv("AWS_PROFILE", raising=False)
+        report = cctrawl.run(urls, files=given, output=tmp_path / "x.csv", settings=Settings.resolve())
+    assert (report.state, report.inputs_done) == ("done", len(files))

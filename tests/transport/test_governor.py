@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import sqlite3
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cctrawl.errors import AbortedError, AccessDeniedError, TransportError
 from cctrawl.settings import Settings
+from cctrawl.store.rates import FILE_NAME
 from cctrawl.testing.faults import Refuse, RefuseAboveRate
 from cctrawl.testing.server import FakeServer
 from cctrawl.transport import Counters, CountersSnapshot, Policy, Transport
@@ -78,6 +81,17 @@ def test_an_explicit_rate_is_for_the_base_url(govern: Callable[..., Governor]) -
     mirror = govern(rate=4, base_url="http://mirror.org/cc/")
     assert mirror.limits("http://mirror.org") == Limits(4, 4)
     assert mirror.limits(DATA) == Limits(10, 300)
+
+
+def test_a_shared_state_that_breaks_is_no_fault_of_the_location(bench: Bench) -> None:
+    """When requests can no longer be counted together, nothing more is asked, and that is no try of any file."""
+    transport = bench.transport(rate=1000)
+    transport.size(bench.url())
+    with closing(sqlite3.connect(bench.state / FILE_NAME)) as database:
+        database.execute("DROP TABLE host_rate")
+    with pytest.raises(AbortedError, match="the shared rate budget"):
+        transport.size(bench.url())
+    assert bench.server.count() == 1
 
 
 def test_what_a_403_means(govern: Callable[..., Governor]) -> None:

@@ -120,19 +120,24 @@ class Session:
             goes_on = self._open(folder, progress)
             recorded = self._recorded(folder, progress, goes_on=goes_on)
             recorded.enter(RUNNING)
-            output = self._place.open(folder, self._format)
-            output.recover()
-            engine = self._engine(folder.ledger.totals().waiting)
-            limits = Limits(self._settings.tries, self._options.max_failures)
-            runner = Runner(folder, output, engine, recorded, limits)
-            try:
-                self._go_on(folder, output, runner, progress)
-            finally:
-                engine.stop()
-                output.close()
+            with closing(self._place.open(folder, self._format)) as output:
+                self._recover(output)
+                engine = self._engine(folder.ledger.totals().waiting)
+                limits = Limits(self._settings.tries, self._options.max_failures)
+                runner = Runner(folder, output, engine, recorded, limits)
+                try:
+                    self._go_on(folder, output, runner, progress)
+                finally:
+                    engine.stop()
             state = self._state(folder)
             recorded.enter(state)
             return self._report(folder, state, runner.effort)
+
+    def _recover(self, output: Output) -> None:
+        try:
+            output.recover()
+        except OSError as error:
+            raise _unwritable(error) from error
 
     def _go_on(self, folder: RunFolder, output: Output, runner: Runner, progress: Progress) -> None:
         """Do what waits and name the output; whatever ends that early becomes ``failure``."""
@@ -146,10 +151,7 @@ class Session:
         except BrokenPipeError:
             raise  # whoever read our stdout has enough
         except (OSError, EOFError) as error:
-            hints = (getattr(error, "hint", None), RESUME_HINT)  # S3 knows a step to take before
-            self.failure = AbortedError(
-                f"the output cannot be written: {error}", hint="; ".join(filter(None, hints))
-            )
+            self.failure = _unwritable(error)
         except (CctrawlError, KeyboardInterrupt) as error:
             self.failure = error
         if self._output == "-" and isinstance(self.failure, AbortedError):
@@ -361,3 +363,8 @@ class Session:
         totals = self._place.totals(format_before) if has_totals(folder) else self._totals
         if totals is not None:
             totals.drop()
+
+
+def _unwritable(error: OSError | EOFError) -> AbortedError:
+    hints = (getattr(error, "hint", None), RESUME_HINT)  # S3 knows a step to take before
+    return AbortedError(f"the output cannot be written: {error}", hint="; ".join(filter(None, hints)))

@@ -101,7 +101,7 @@ class TaskFailure:
 
     Attributes:
         verdict: ``retry`` (may go better next time), ``give up`` (will not), or ``stop`` (the whole run cannot
-            go on: the disk is full, or patience with the server is spent).
+            go on: the disk is full, this machine is set up wrongly, or patience with the server is spent).
         message: what happened.
         details: the traceback in the user's code, if it was the job.
         hint: what to do next.
@@ -175,6 +175,7 @@ def run_task(
 
 def _run(task: Task, setup: Setup, job: Job, transport: Transport, progress: TaskProgress) -> TaskResult:
     location = locate(task.location, setup.settings.base_url)
+    _prepare(transport, location)
     with transport.open_stream(location) as stream:
         progress.stream = stream
         reader = _open_reader(stream, setup, job, progress)
@@ -190,6 +191,13 @@ def _run(task: Task, setup: Setup, job: Job, transport: Transport, progress: Tas
     return TaskResult(
         summary, reader.records_read, stream.position, reader.damaged_count, tuple(progress.damages), take_tallies()
     )
+
+
+def _prepare(transport: Transport, location: str) -> None:
+    try:
+        transport.prepare(location)
+    except CctrawlError as error:  # of this machine, not of the input
+        raise AbortedError(str(error), hint=error.hint) from error
 
 
 def _open_reader(stream: Stream, setup: Setup, job: Job, progress: TaskProgress) -> RecordReader:

@@ -193,12 +193,16 @@ class Governor:
 
     @contextmanager
     def _while_open(self) -> Iterator[None]:
-        """Make sure that who comes after the closing hears of that, and of no database."""
+        """Make sure that who comes after the closing hears of that, and of no database.
+
+        Raises:
+            AbortedError: the shared state cannot be used any more; no location is to blame.
+        """
         try:
             yield
-        except CctrawlError:
+        except CctrawlError as error:
             self.check_open()
-            raise
+            raise AbortedError(str(error), hint=error.hint) from error
 
 
 class Ticket:

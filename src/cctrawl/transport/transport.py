@@ -70,6 +70,15 @@ class Transport:
         self._is_closed = False
         self._lock = threading.Lock()
 
+    def prepare(self, location: str) -> None:
+        """Make ready to ask for a location, without asking: what fails here fails for all that lie where it does.
+
+        Raises:
+            InvalidInputError: the data folder cannot be used, the extra is missing, or AWS is set up wrongly.
+            AccessDeniedError: AWS credentials are configured, but cannot be had.
+        """
+        self._backend(location)
+
     def open_stream(self, location: str) -> Stream:
         """Open a file to be read from its beginning to its end; the first request carries no ``Range``."""
         return self._backend(location).open_stream(location)
