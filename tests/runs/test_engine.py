@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -134,9 +136,25 @@ def hoards(_records: Iterator[cctrawl.Record]) -> list[tuple[str]]:
         time.sleep(0.01)
 
 
-def test_a_worker_that_holds_too_much_is_ended(make: EngineMaker, tmp_path: Path) -> None:
-    """A leaking job is ended and named before it takes the machine."""
-    engine = make(hoards, max_memory_bytes=200 << 20)
+def hoards_in_c(_records: Iterator[cctrawl.Record]) -> list[tuple[str]]:
+    """Hold much memory, and let no other thread of this process say so."""
+    held = os.urandom(1) * 400_000_000
+    ctypes.PyDLL(None).sleep(600)
+    return [(str(len(held)),)]
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        hoards,
+        pytest.param(hoards_in_c, marks=pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")),
+    ],
+)
+def test_a_worker_that_holds_too_much_is_ended(
+    make: EngineMaker, tmp_path: Path, job: Callable[..., list[tuple[str]]]
+) -> None:
+    """A leaking job is ended and named before it takes the machine, also one that lets nobody tell."""
+    engine = make(job, max_memory_bytes=200 << 20)
     engine.submit(task(tmp_path))
     lost = next(event for event in events_until(engine, WorkerLost) if isinstance(event, WorkerLost))
     assert "--max-memory" in lost.reason

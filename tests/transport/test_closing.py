@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent import futures
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cctrawl.errors import TransportError
-from cctrawl.testing.faults import CutBody
+from cctrawl.testing.faults import CutBody, SlowAnswer, SlowBytes
+from cctrawl.testing.server import FakeServer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.conftest import Authority
     from tests.transport.conftest import Bench
 
     from cctrawl.transport import Transport
@@ -87,3 +91,36 @@ def test_a_stream_does_not_go_on_without_its_transport(bench: Bench) -> None:
         with pytest.raises(TransportError, match="the transport is closed"):
             list(iter(lambda: stream.read(100), b""))
     assert bench.server.count() == 1
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_who_waits_for_a_silent_server_hears_of_the_closing_at_once(
+    bench: Bench, authority: Authority, monkeypatch: pytest.MonkeyPatch, *, tls: bool
+) -> None:
+    """Threads that wait for an answer, or for the rest of one, end when the transport closes, with no byte more."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
+    context = authority.server_context("127.0.0.1") if tls else None
+    with FakeServer(bench.server.folder, tls=context) as server:
+        slow = [SlowAnswer(path="b.*", wait_s=20), SlowBytes(path="a.*", bytes_per_s=1000)]
+        server.set_faults(slow)
+        transport = bench.transport(tries=1)
+        pieces: list[bytes] = []
+        stream = transport.open_stream(server.url + "a.warc.gz")
+
+        def read_on() -> None:
+            while piece := stream.read(100):
+                pieces.append(piece)
+
+        waits = [lambda: transport.size(server.url + "b.warc.gz"), read_on]
+        with ThreadPoolExecutor(2) as pool:
+            waiting = [pool.submit(wait) for wait in waits]
+            while server.count() < 2 or not pieces:
+                time.sleep(0.01)
+            transport.close()
+            done, _ = futures.wait(waiting, 10)
+            server.close()
+        assert len(done) == 2, "they were still waiting"
+        for future in waiting:
+            with pytest.raises(TransportError, match="the transport is closed"):
+                future.result()
+        assert bench.body.startswith(b"".join(pieces))

@@ -12,9 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
 from cctrawl.errors import EngineError
@@ -224,8 +226,8 @@ class LocalEngine:
                 continue
             if self._timeout_s and now - worker.moved_at > self._timeout_s:
                 events += self._lost(worker, f"took no further record for {self._timeout_s:g} s (--timeout)")
-            elif self._max_memory_bytes and worker.memory_bytes > self._max_memory_bytes:
-                held = f"{worker.memory_bytes / 2**20:.0f} MiB"
+            elif self._max_memory_bytes and (held_bytes := worker.held_bytes()) > self._max_memory_bytes:
+                held = f"{held_bytes / 2**20:.0f} MiB"
                 events += self._lost(worker, f"held {held}, more than --max-memory allows")
         return events
 
@@ -289,6 +291,12 @@ class _Worker:
         elif isinstance(event, (Finished, Failed)):
             self.task = None
 
+    def held_bytes(self) -> int:
+        """Return its resident memory, also while it cannot tell; where the kernel does not say, as told last."""
+        with suppress(OSError):
+            return max(self.memory_bytes, resident_bytes(self._process.pid))
+        return self.memory_bytes
+
     def read_output(self) -> list[Event]:
         """Return the lines the process has printed since the last call."""
         try:
@@ -337,6 +345,16 @@ class _Worker:
 
     def last_lines(self) -> str:
         return " / ".join(self._printed.decode("utf-8", "replace").split("\n")[-4:]).strip(" /")
+
+
+def resident_bytes(process: int | str) -> int:
+    """Return the resident memory of a process, ``self`` for ours.
+
+    Raises:
+        OSError: the kernel does not tell (it is not Linux), or there is no such process.
+    """
+    pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
 
 
 EngineMaker = Callable[[Setup], Engine]

@@ -144,7 +144,7 @@ class Session:
         try:
             if folder.ledger.totals().waiting:
                 runner.run()
-            else:
+            elif folder.ledger.fact("finished"):  # else rows still wait for their place: the last command died
                 progress.note(f"{self._output} is finished: nothing is left to do")
             output.finish()
             self._add_up(folder, output, progress)

@@ -11,9 +11,8 @@ import sys
 import threading
 import time
 from multiprocessing.connection import Connection
-from pathlib import Path
 
-from cctrawl.runs.engine import Failed, Finished, Progressed, Said
+from cctrawl.runs.engine import Failed, Finished, Progressed, Said, resident_bytes
 from cctrawl.runs.task import IMPORTING, Setup, Task, TaskFailure, TaskProgress, run_task
 from cctrawl.transport import Transport, TransportEvent
 
@@ -132,8 +131,7 @@ def _die_with(driver: int) -> None:
 def _memory_bytes() -> int:
     """Return the resident memory; where the kernel does not tell, its peak."""
     try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return resident_bytes("self")
     except OSError:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
-    return pages * os.sysconf("SC_PAGESIZE")

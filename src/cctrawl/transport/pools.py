@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -36,6 +39,7 @@ class Pools:
         self._lock = threading.Lock()
         self._proxies: dict[str, str] = {}
         self._pools: dict[tuple[str, bool], urllib3.PoolManager] = {}
+        self._sockets = _Sockets()
         self._is_closed = False
 
     def pool_for(self, url: str) -> urllib3.PoolManager:
@@ -59,12 +63,13 @@ class Pools:
             return self._pools[proxy, tls]
 
     def close(self) -> None:
-        """Close all connections that are not in use, and make no more."""
+        """Close all connections, and make no more; whoever waits for one hears at once that it broke."""
         with self._lock:
             self._is_closed = True
             for pool in self._pools.values():
                 pool.clear()
             self._pools.clear()
+        self._sockets.shut_down()
 
     def _make(self, proxy: str, *, tls: bool) -> urllib3.PoolManager:
         context = make_context(self._bundle_variable) if tls else None
@@ -78,11 +83,67 @@ class Pools:
             ),
         }
         if not proxy:
-            return urllib3.PoolManager(**common)
+            return self._sockets.noted(urllib3.PoolManager(**common))
         parts = _proxy_parts(proxy)
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
         headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
-        return urllib3.ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=context, **common)
+        made = urllib3.ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=context, **common)
+        return self._sockets.noted(made)
+
+
+class _Sockets:
+    """The sockets of all connections that are open, to be shut down under those who use them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._is_shut = False
+
+    def noted(self, manager: urllib3.PoolManager) -> urllib3.PoolManager:
+        """Return the manager, whose new connections note their sockets here from now on."""
+        note = self._note
+
+        class Plain(urllib3.connection.HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                note(self.sock)
+
+        class Secure(urllib3.connection.HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                note(self.sock)
+
+        class PlainPool(urllib3.HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(urllib3.HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+        return manager
+
+    def shut_down(self) -> None:
+        """Break all connections, and those that are made from now on."""
+        with self._lock:
+            self._is_shut = True
+            sockets = list(self._open)
+        for opened in sockets:
+            _shut_down(opened)
+
+    def _note(self, opened: socket.socket | None) -> None:
+        if not isinstance(opened, socket.socket):
+            return  # TLS within TLS, through a proxy
+        with self._lock:
+            self._open.add(opened)
+            is_late = self._is_shut
+        if is_late:
+            _shut_down(opened)
+
+
+def _shut_down(opened: socket.socket) -> None:
+    with suppress(OSError):  # it is closed already
+        # Not SSLSocket's own: that makes who reads on take what is encrypted for the data.
+        socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
 def _proxy_parts(proxy: str) -> SplitResult:
