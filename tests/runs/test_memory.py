@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+import cctrawl
+from cctrawl.settings import Settings
+from cctrawl.testing import WarcWriter
+
 LIMIT_KIB = 200 << 10
 
 
@@ -59,3 +63,45 @@ def _peak_kib(process: int) -> int:
         return 0
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     return int(found[1]) if found else 0
+
+
+_ABOUT_PANDAS = '''
+import sys
+import cctrawl
+
+@cctrawl.job("is_loaded")
+def about_pandas(records):
+    """Say whether pandas is loaded."""
+    yield ("pandas" in sys.modules,)
+
+
+@cctrawl.job("rows")
+def uses_pandas(records):
+    """Use pandas with pyarrow, which has made arrays before."""
+    import pandas as pd
+    import pyarrow as pa
+
+    table = pa.table({"url": [record.url for record in records]})
+    yield (len(pd.concat([table.to_pandas(), pa.Table.from_pandas(table.to_pandas()).to_pandas()])),)
+'''
+
+
+@pytest.mark.parametrize(("job", "values"), [("about_pandas", {False}), ("uses_pandas", {2})])
+def test_parquet_does_not_load_pandas_but_jobs_may(tmp_path: Path, job: str, values: set[object]) -> None:
+    """A worker that writes Parquet has no pandas in its memory, unless the job uses it, which works as ever."""
+    pytest.importorskip("pandas")
+    pq = pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "about.py").write_text(_ABOUT_PANDAS)
+    for number in range(3):
+        with WarcWriter(tmp_path / f"{number}.warc.gz") as writer:
+            writer.write_response(f"http://s{number}.org/", b"page")
+    report = cctrawl.run(
+        f"{tmp_path / 'about.py'}:{job}",
+        files=[tmp_path / f"{number}.warc.gz" for number in range(3)],
+        output=tmp_path / "rows.parquet",
+        workers=1,
+        quiet=True,
+        settings=Settings(data_dir=tmp_path / "data"),
+    )
+    assert report.inputs_done == 3
+    assert set(pq.read_table(tmp_path / "rows.parquet").column(0).to_pylist()) == values

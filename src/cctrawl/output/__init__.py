@@ -16,6 +16,7 @@ from cctrawl.output.parts import (
     format_of,
     header_bytes,
     open_part,
+    prepare_process,
     sync_folder,
     write_file,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "header_bytes",
     "listing_format",
     "open_part",
+    "prepare_process",
     "read_rows",
     "sync_folder",
     "text_value",

@@ -7,12 +7,12 @@ numbers in one and fractions in the other. `unify` finds the type that holds bot
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cctrawl.errors import JobError
@@ -26,6 +26,29 @@ _SMALL_TABLES = 512
 _COMPRESSION = "zstd"
 _NESTING = (dict, list, tuple, set, frozenset)
 _DEPTH = 64
+
+
+class _Missing:
+    """A finder that says that there is no pandas."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:  # noqa: ARG004 - its protocol
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+
+
+def spare_pandas() -> None:
+    """Keep pyarrow from loading pandas for its own sake: 45 MB, for rows that hold no Series.
+
+    For processes of our own, before the first array is made. A pandas that is loaded already is left alone, and
+    one that a job loads later works, for pyarrow looks for it again when it is asked to convert.
+    """
+    if "pandas" not in sys.modules:
+        sys.meta_path.insert(0, _Missing)
+        try:
+            pa.array([0])
+        finally:
+            sys.meta_path.remove(_Missing)
 
 
 class ParquetPart:
@@ -237,8 +260,12 @@ def fit(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _cast(column: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
+    if column.type == target:
+        return column
+    from pyarrow.compute import CastOptions  # noqa: PLC0415 - 9 MB that most workers do without
+
     # Beyond 2**53 a whole number may have no double of its own; a column with fractions holds the nearest.
-    return column.cast(options=pc.CastOptions(target_type=target, allow_float_truncate=True))
+    return column.cast(options=CastOptions(target_type=target, allow_float_truncate=True))
 
 
 def schema_of(path: Path | IO[bytes]) -> pa.Schema:

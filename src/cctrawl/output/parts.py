@@ -132,6 +132,14 @@ class PartWriter:
         return TextPart(self._path, JsonLines(columns))
 
 
+def prepare_process(format: str) -> None:  # noqa: A002 - the option's name everywhere
+    """Make a process that does nothing but write parts of this format ready for that; it loads what it needs."""
+    if format == "parquet":
+        from cctrawl.output.parquet import spare_pandas  # noqa: PLC0415 - pyarrow only for Parquet
+
+        spare_pandas()
+
+
 def open_part(
     path: Path,
     format: str,  # noqa: A002 - the option's name everywhere

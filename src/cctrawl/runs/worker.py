@@ -12,6 +12,7 @@ import threading
 import time
 from multiprocessing.connection import Connection
 
+from cctrawl.output import prepare_process
 from cctrawl.runs.engine import Failed, Finished, Progressed, Said, resident_bytes
 from cctrawl.runs.task import IMPORTING, Setup, Task, TaskFailure, TaskProgress, run_task
 from cctrawl.transport import Transport, TransportEvent
@@ -45,6 +46,7 @@ class _Worker:
         self._sending = threading.Lock()
         self._setup = setup
         self._job = setup.job.load()
+        prepare_process(setup.format)
         self._transport = Transport(setup.settings, ramp=True, on_event=self._say)
 
     def serve(self) -> None:
