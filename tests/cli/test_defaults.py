@@ -55,6 +55,17 @@ def test_a_crawl_of_the_file_gives_way_to_named_files(fake: FakeCrawls, tmp_path
     assert len(done.stdout.splitlines()) == 1 + len(fake.expected_themes(fake.files(CRAWL)[:1]))
 
 
+def test_a_standing_subset_is_for_files_that_have_subsets(fake: FakeCrawls, tmp_path: Path) -> None:
+    """A subset in config.toml or a variable does not keep files without subsets from being listed; a flag does."""
+    config = f'base-url = "{fake.root}"\n[files]\nsubset = "robotstxt"\n'
+    words = ("files", "warc", "-c", CRAWL, "-f", "paths")
+    assert called(config, *words, folder=tmp_path).stdout.split() == fake.files(CRAWL)
+    index = called(config, "files", "cc-index-table", *words[2:], folder=tmp_path).stdout.split()
+    assert index
+    assert all("/subset=robotstxt/" in path for path in index)
+    assert called(config, *words, "--subset", "warc", folder=tmp_path).returncode == 2
+
+
 def test_options_that_may_be_repeated_take_lists(fake: FakeCrawls, tmp_path: Path) -> None:
     """A list in a command's table stands for the flag given several times, a text for once."""
     path = fake.files(CRAWL)[0]

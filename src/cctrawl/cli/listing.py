@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import click
+from click.core import ParameterSource
 
 from cctrawl.cli.options import (
     FILE_KINDS,
@@ -80,7 +81,9 @@ def _complete_kind(context: click.Context, parameter: click.Parameter, begun: st
 @_quiet_option
 @verbose_option
 @network_options
+@click.pass_context
 def files_command(
+    context: click.Context,
     *,
     settings: Settings,
     kind: str,
@@ -103,6 +106,8 @@ def files_command(
     from cctrawl.listings import files  # noqa: PLC0415 - not needed for --help
     from cctrawl.output import Column, write_listing  # noqa: PLC0415 - not needed for --help
 
+    if kind != "cc-index-table" and context.get_parameter_source("subset") is not ParameterSource.COMMANDLINE:
+        subset = None  # a standing one is for the files that have subsets
     prefix = settings.base_url if urls else ""
     rows = ((prefix + path,) for path in files(kind, crawl, subset=subset, settings=settings))
     column = Column("url" if urls else "path")
