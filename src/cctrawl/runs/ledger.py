@@ -189,7 +189,7 @@ class RunFolder:
             file.unlink()
 
     def _locked(self) -> IO[bytes]:
-        file = (self.path / _LOCK).open("ab+")
+        file = (self.path / _LOCK).open("ab+", buffering=0)  # a full disk is to be met here, not when it is closed
         if not _taken(file):
             file.seek(0)
             owner = file.read().decode("ascii", "replace") or "unknown"
@@ -197,9 +197,12 @@ class RunFolder:
             raise InvalidInputError(
                 f"another cctrawl (process {owner}) works on this output", hint="wait for it, or give another -o"
             )
-        file.truncate(0)
-        file.write(str(os.getpid()).encode("ascii"))
-        file.flush()
+        try:
+            file.truncate(0)
+            file.write(str(os.getpid()).encode("ascii"))
+        except BaseException:
+            file.close()
+            raise
         return file
 
 
