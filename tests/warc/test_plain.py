@@ -166,3 +166,18 @@ def test_want_sees_the_heads_and_leaves_records_out(warcs: Warcs) -> None:
     reader = read_records(io.BytesIO(data), want=lambda head: head.url.startswith("https://7."), chunk_bytes=700)
     assert [record.block for record in reader] == [b"x" * 7]
     assert reader.records_read == 49
+
+
+def test_a_record_of_many_chunks_is_not_put_together_chunk_by_chunk(warcs: Warcs) -> None:
+    """What a long record lacks is read at once: chunk by chunk all of it would be copied each time."""
+    asked: list[int] = []
+
+    class Counted(io.BytesIO):
+        def read(self, length: int | None = -1, /) -> bytes:
+            asked.append(length or 0)
+            return super().read(length)
+
+    block = bytes(400_000)
+    records = list(read_records(Counted(warcs.record(block) + warcs.record(b"next")), chunk_bytes=1000))
+    assert [record.block for record in records] == [block, b"next"]
+    assert len(asked) < 10

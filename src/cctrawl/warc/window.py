@@ -81,10 +81,10 @@ class Window:
         """Read ``chunk_bytes`` more; return what was held from ``keep_from`` on and ``missing_bytes`` behind that.
 
         Spares the copy of a whole chunk that joining the two would be: afterwards the window begins where the old
-        one ended. If less than ``missing_bytes`` could be read, it holds everything from ``keep_from`` on.
+        one ended. If less than ``missing_bytes`` is left to read, it holds everything from ``keep_from`` on.
         """
         tail = self.buf[keep_from - self.base :]
-        if not self.extend(self.stop):
+        if not self.extend(self.stop, missing_bytes):
             return tail
         self._tail = tail
         if len(self.buf) < missing_bytes:
