@@ -231,6 +231,15 @@ def split_url(text: str) -> SplitResult:
     return parts
 
 
+def is_text(text: str) -> bool:
+    """Tell whether a text can be encoded: names from argv or a folder may hold bytes that are none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def path_text(path: str | os.PathLike[str]) -> str:
     """Return a path as text.
 

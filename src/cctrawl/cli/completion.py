@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from cctrawl.cli.options import complete_file, verbose_option
+from cctrawl.cli.options import complete_file, silent_option, verbose_option
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_CCTRAWL_COMPLETE"  # click's own name for it; the script sets it
@@ -13,7 +13,7 @@ VARIABLE = "_CCTRAWL_COMPLETE"  # click's own name for it; the script sets it
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(SHELLS))
-@click.option("-q", "--quiet", is_flag=True, expose_value=False, help="Say nothing but errors.")
+@silent_option
 @verbose_option
 @click.pass_context
 def completion_command(context: click.Context, shell: str) -> None:

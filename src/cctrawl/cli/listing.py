@@ -14,6 +14,7 @@ from cctrawl.cli.options import (
     complete_file,
     data_dir_option,
     network_options,
+    silent_option,
     verbose_option,
 )
 from cctrawl.settings import Settings
@@ -22,8 +23,6 @@ _FORMATS = ("table", "jsonl", "csv", "parquet")
 _output_option = click.option(
     "-o", "--output", default="-", metavar="FILE", shell_complete=complete_file, help="Write to a file. [stdout]"
 )
-# Listings say nothing but errors anyway; scripts may pass the same options to every command.
-_quiet_option = click.option("-q", "--quiet", is_flag=True, expose_value=False, help="Say nothing but errors.")
 
 
 def _format_option(*more: str) -> Callable[[Function], Function]:
@@ -47,7 +46,7 @@ def _format(given: str | None, output: str) -> str | None:
 @click.command("crawls")
 @_format_option()
 @_output_option
-@_quiet_option
+@silent_option
 @verbose_option
 @network_options
 def crawls_command(settings: Settings, format: str | None, output: str) -> None:  # noqa: A002 - the option's name
@@ -78,7 +77,7 @@ def _complete_kind(context: click.Context, parameter: click.Parameter, begun: st
 @click.option("--urls", is_flag=True, help="Whole URLs instead of paths.")
 @_format_option("paths")
 @_output_option
-@_quiet_option
+@silent_option
 @verbose_option
 @network_options
 @click.pass_context
@@ -117,7 +116,7 @@ def files_command(
 @click.command("jobs")
 @_format_option()
 @_output_option
-@_quiet_option
+@silent_option
 @verbose_option
 def jobs_command(format: str | None, output: str) -> None:  # noqa: A002 - the option's name
     """List the jobs that come with cctrawl; your own is `my_job.py:function`."""
@@ -133,7 +132,7 @@ def jobs_command(format: str | None, output: str) -> None:  # noqa: A002 - the o
 @click.option("--forget-gone", is_flag=True, help="Drop runs from the list whose output is gone.")
 @_format_option()
 @_output_option
-@_quiet_option
+@silent_option
 @verbose_option
 @data_dir_option
 def runs_command(

@@ -76,6 +76,10 @@ def network_options(function: Function) -> Function:
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr; warnings and errors stay.")
 
 
+# Where there is no progress; scripts may pass the same options to every command.
+silent_option = click.option("-q", "--quiet", is_flag=True, expose_value=False, help="Say nothing but errors.")
+
+
 def _tell_verbose(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
     if isinstance(context.obj, dict):  # `cli.app` gave it
         context.obj["verbose"] = value

@@ -17,7 +17,6 @@ from cctrawl.output.parts import (
     header_bytes,
     open_part,
     prepare_process,
-    sync_folder,
     write_file,
 )
 from cctrawl.output.reading import read_rows
@@ -39,7 +38,6 @@ __all__ = [
     "open_part",
     "prepare_process",
     "read_rows",
-    "sync_folder",
     "text_value",
     "write_file",
     "write_listing",

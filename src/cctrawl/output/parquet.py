@@ -199,17 +199,15 @@ def make_storable(path: Path) -> None:
         return
     growing = path.with_name(path.name + ".typed")
     join_parts([path], growing, storable(held))
-    with growing.open("rb+") as file:
-        os.fsync(file.fileno())
     growing.replace(path)
 
 
 def join_parts(parts: Iterable[Path], destination: Path, schema: pa.Schema) -> None:
-    """Write the rows of the parts, in order, to one file with large row groups; memory holds one row group.
+    """Write the rows of the parts, in order, to one durable file with large row groups; memory holds one of them.
 
     Args:
         parts: Parquet files, taken one at a time, whose columns fit into ``schema``.
-        destination: the file to write; it is not made durable.
+        destination: the file to write.
         schema: the columns and types of the destination.
     """
     with pq.ParquetWriter(destination, schema, compression=_COMPRESSION) as writer:
@@ -224,6 +222,8 @@ def join_parts(parts: Iterable[Path], destination: Path, schema: pa.Schema) -> N
                 waiting, rows, size = [], 0, 0
         if rows:
             writer.write_table(pa.concat_tables(waiting), row_group_size=GROUP_ROWS)
+    with destination.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -233,12 +233,3 @@ def copy_bytes(source: IO[bytes], destination: IO[bytes], length: int) -> None:
             raise EOFError(f"{left} of {length} bytes are missing")
         destination.write(block)
         left -= len(block)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in a folder durable: files that were created, renamed or removed in it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from cctrawl.errors import InvalidInputError
+from cctrawl.runs.jobs.text import LANGUAGE_FIELD
 from cctrawl.surt import host_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     Want = Callable[[RecordHead], bool]
     Values = str | Iterable[str] | None
 
-_LANGUAGE_FIELD = "WARC-Identified-Content-Language"
 _TYPE_FIELD = "WARC-Identified-Payload-Type"
 _DERIVED = ("wat", "wet")
 _HTTP = ("response", "revisit")
@@ -178,7 +178,7 @@ def _host_test(hosts: tuple[str, ...]) -> Want:
 
 def _language_test(languages: tuple[str, ...]) -> Want:
     asked = frozenset(languages)
-    return lambda head: not asked.isdisjoint(head.field(_LANGUAGE_FIELD).replace(" ", "").split(","))
+    return lambda head: not asked.isdisjoint(head.field(LANGUAGE_FIELD).replace(" ", "").split(","))
 
 
 def _status_test(statuses: tuple[str, ...]) -> Callable[[Record], bool]:

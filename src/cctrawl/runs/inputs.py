@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from cctrawl.errors import InvalidInputError, NotFoundError
 from cctrawl.listings import files
 from cctrawl.runs.jobs.job import KINDS
-from cctrawl.settings import Settings, local_path, path_text
+from cctrawl.settings import Settings, is_text, local_path, path_text
 from cctrawl.transport import is_listed, is_s3, is_url, see_s3
 
 _LONGEST_LINE = 32_768
@@ -121,19 +121,11 @@ def named_files(files: Iterable[str | os.PathLike[str]]) -> list[str]:
         raise InvalidInputError(f"files is one path, {path_text(files)!r}", hint=f"give a list: [{files!r}]")
     paths = [path_text(file) for file in files]
     for path in paths:
-        if not path.strip() or not _is_text(path):
+        if not path.strip() or not is_text(path):
             raise InvalidInputError(
                 f"no file name: {path!r}", hint="names are UTF-8 and not empty: rename the file"
             )
     return paths
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def absolute(path: str) -> str:

@@ -74,6 +74,11 @@ def named_errors(what: str, hint: str = "move the file away; it is made anew") -
         raise CctrawlError(f"{what} cannot be used: {error}", hint=hint) from error
 
 
+def storable(value: object) -> object:
+    """Return a value for SQLite; texts as UTF-8 can hold them: names and pages have halves of surrogate pairs."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
 def _unusable(file: Path, error: Exception) -> InvalidInputError:
     return InvalidInputError(
         f"cannot open the database {file}: {error}", hint="choose a writable folder on a local disk"

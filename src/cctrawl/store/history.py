@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cctrawl.store.database import named_errors, open_database
+from cctrawl.store.database import named_errors, open_database, storable
 
 if TYPE_CHECKING:
     import os
@@ -78,7 +78,7 @@ class HistoryFile:
             CctrawlError: the file cannot be written.
         """
         with named_errors(f"the history of runs {self.path}"):
-            self._connection.execute(_WRITE, [_storable(value) for value in astuple(row)])
+            self._connection.execute(_WRITE, [storable(value) for value in astuple(row)])
 
     def get(self, output: str) -> HistoryRow | None:
         """Return what was entered of an output last.
@@ -120,8 +120,3 @@ class HistoryFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _storable(value: object) -> object:
-    """Return a text that UTF-8 can hold: names of files may be no text."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from cctrawl.errors import FormatError, TransportError
-from cctrawl.store.database import open_database
+from cctrawl.store.database import open_database, storable
 
 WAITING, STAGED, PLACED, FAILED = "waiting", "staged", "placed", "failed"
 
@@ -206,7 +206,7 @@ class LedgerFile:
         assignments = ", ".join(f"{name} = ?" for name in values)
         self._database.execute(
             f"UPDATE inputs SET {assignments} WHERE position = ?",  # noqa: S608 - our own column names
-            (*map(_storable, values.values()), position),
+            (*map(storable, values.values()), position),
         )
 
     def release_failed(self) -> int:
@@ -221,7 +221,7 @@ class LedgerFile:
         self._database.execute("DELETE FROM damages WHERE position = ?", (position,))
         self._database.executemany(
             "INSERT INTO damages VALUES (?, ?, ?, ?)",
-            ((position, offset, skipped, _storable(reason)) for offset, skipped, reason in damages),
+            ((position, offset, skipped, storable(reason)) for offset, skipped, reason in damages),
         )
 
     def damages(self) -> Iterator[tuple[str, int, int, str]]:
@@ -249,8 +249,3 @@ class LedgerFile:
         )
         states = (counts.get(state, 0) for state in (WAITING, STAGED, PLACED, FAILED))
         return Totals(*states, *(int(value) for value in sums))
-
-
-def _storable(value: object) -> object:
-    """Return a text that UTF-8 can hold: errors quote pages, and pages hold halves of surrogate pairs."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

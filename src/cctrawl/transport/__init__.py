@@ -14,6 +14,7 @@ from cctrawl.transport.allowance import requests_per_s
 from cctrawl.transport.backend import FileEntry, Stream, Tail
 from cctrawl.transport.counters import Counters, CountersSnapshot
 from cctrawl.transport.events import TransportEvent
+from cctrawl.transport.folder_writer import sync_folder
 from cctrawl.transport.location import is_listed, is_s3, is_url, locate, see_s3
 from cctrawl.transport.pacing import Policy
 from cctrawl.transport.transport import Transport
@@ -33,4 +34,5 @@ __all__ = [
     "locate",
     "requests_per_s",
     "see_s3",
+    "sync_folder",
 ]

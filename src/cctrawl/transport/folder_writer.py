@@ -35,7 +35,7 @@ class FolderWriter:
                 growing.replace(target)
             finally:
                 growing.unlink(missing_ok=True)
-            _sync(target.parent)
+            sync_folder(target.parent)
 
     def delete(self, location: str) -> None:
         """Remove a file; one that is not there is as good as removed."""
@@ -59,8 +59,8 @@ class FolderWriter:
                 path.unlink(missing_ok=True)
 
 
-def _sync(folder: Path) -> None:
-    """Make the names in a folder durable."""
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder durable: files that were created, renamed or removed in it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

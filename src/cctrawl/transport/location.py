@@ -7,7 +7,7 @@ import re
 from urllib.parse import quote, unquote, urlsplit
 
 from cctrawl.errors import InvalidInputError
-from cctrawl.settings import local_path, path_text, split_url
+from cctrawl.settings import is_text, local_path, path_text, split_url
 
 # What listed paths begin with; the ARC files of 2008 to 2012 lie in the last three.
 _LISTED = ("crawl-data/", "cc-index/", "contrib/", "projects/", "crawl-001/", "crawl-002/", "parse-output/")
@@ -67,7 +67,7 @@ def split_s3(location: str) -> tuple[str, str]:
     bucket, _, key = location.removeprefix("s3://").partition("/")
     if not _BUCKET.fullmatch(bucket):
         raise InvalidInputError(f"no bucket: {bucket!r} in {location!r}", hint="write s3://bucket/key")
-    if {".", ".."} & set(key.split("/")) or not _is_text(key):
+    if {".", ".."} & set(key.split("/")) or not is_text(key):
         raise InvalidInputError(f"no key that can be asked for: {location!r}", hint="leave out /./ and /../")
     return bucket, key
 
@@ -116,14 +116,6 @@ def path_of(location: str) -> str:
         return "/" + split_s3(location)[1]
     parts = urlsplit(location)
     return parts.path + (f"?{parts.query}" if parts.query else "")
-
-
-def _is_text(key: str) -> bool:
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _checked(url: str) -> str:

@@ -19,13 +19,8 @@ if TYPE_CHECKING:
 
     from cctrawl.transport.http import HttpBackend
 
-_SELF_DELIMITED = (
-    ".gz",
-    ".zst",
-    ".bz2",
-    ".parquet",
-    ".json",
-)  # whoever reads these notices that the end is missing
+# Whoever reads these notices that the end is missing.
+_SELF_DELIMITED = (".gz", ".zst", ".bz2", ".parquet", ".json")
 
 
 class HttpStream:

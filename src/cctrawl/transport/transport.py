@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from cctrawl.errors import FormatError, InvalidInputError, TransportError
 from cctrawl.transport.counters import Counters
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cctrawl.transport.events import TransportEvent
     from cctrawl.transport.http import HttpBackend
     from cctrawl.transport.s3 import S3Backend
+
+Asking = TypeVar("Asking", bound="HttpBackend")
 
 _PIECE_BYTES = 256 * 2**10
 
@@ -191,26 +193,17 @@ class Transport:
                 return self._folder
             _check_url(location)
             if is_s3(location):
-                self._s3 = self._s3 or self._make_s3()
+                from cctrawl.transport.s3 import S3Backend  # noqa: PLC0415 - botocore is slow to load, and an extra
+
+                self._s3 = self._s3 or self._made(S3Backend)
                 return self._s3
-            self._http = self._http or self._make_http()
+            from cctrawl.transport.http import HttpBackend  # noqa: PLC0415 - urllib3 is slow to load, folders need none
+
+            self._http = self._http or self._made(HttpBackend)
             return self._http
 
-    def _make_http(self) -> HttpBackend:
-        from cctrawl.transport.http import HttpBackend  # noqa: PLC0415 - urllib3 is slow to load, folders need none
-
-        return HttpBackend(
-            self._settings,
-            ramp=self._ramp,
-            policy=self._policy,
-            counters=self.counters,
-            on_event=self._on_event,
-        )
-
-    def _make_s3(self) -> S3Backend:
-        from cctrawl.transport.s3 import S3Backend  # noqa: PLC0415 - botocore is slow to load, and an extra
-
-        return S3Backend(
+    def _made(self, kind: type[Asking]) -> Asking:
+        return kind(
             self._settings,
             ramp=self._ramp,
             policy=self._policy,

@@ -38,7 +38,7 @@ _PEEK_FROM_BYTES = 6144  # ... and so is one that inflates to less
 _MOST_IN_VAIN = 6
 _PEEK_BYTES = 1024
 _PEEKED_BYTES = 4096
-_USUAL_VERSIONS = (b"WARC/1.0\r\n", b"WARC/1.1\r\n")
+USUAL_VERSIONS = (b"WARC/1.0\r\n", b"WARC/1.1\r\n")
 
 
 class Members:
@@ -257,10 +257,10 @@ def plain_head(top: bytes, size: int, offset: int, filename: str) -> RecordHead 
     """Return the head that ``top`` begins with, if ``size`` inflated bytes are plainly one usual record."""
     head_stop = top.find(b"\r\n\r\n")
     length = content_length(top, 0, head_stop)
-    if length is None or head_stop + length + 8 != size or not top.startswith(_USUAL_VERSIONS):
+    if length is None or head_stop + length + 8 != size or not top.startswith(USUAL_VERSIONS):
         return None
     return RecordHead(top, head_stop, offset, filename)
 
 
 def _is_usual(raw: bytearray) -> bool:
-    return raw.startswith(_USUAL_VERSIONS) and raw.endswith(b"\r\n\r\n")
+    return raw.startswith(USUAL_VERSIONS) and raw.endswith(b"\r\n\r\n")

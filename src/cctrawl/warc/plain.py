@@ -13,7 +13,7 @@ from stringzilla import find
 
 from cctrawl.warc.framing import FULL_GAP, VERSION, Frame, Framer, Junk, head_flaw
 from cctrawl.warc.heads import MAX_HEAD_BYTES, RecordHead, content_length
-from cctrawl.warc.members import frame_record, is_wanted
+from cctrawl.warc.members import USUAL_VERSIONS, frame_record, is_wanted
 from cctrawl.warc.records import Record
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from cctrawl.warc.members import Want
     from cctrawl.warc.window import Window
 
-_VERSIONS = (b"WARC/1.0\r\n", b"WARC/1.1\r\n")
 _BLANK_LINE = b"\r\n\r\n"
 _NEXT = _BLANK_LINE + b"WARC/1."
 _PIECE_BYTES = 1 << 16
@@ -187,7 +186,7 @@ def _left(offset: int, lent: Record | None) -> int:
 
 def _usual_span(buf: bytes, start: int, max_record_bytes: int) -> tuple[int, int] | None:
     """Return where the head of the record at ``start`` ends, and its block; None if it is not written as usual."""
-    if not buf.startswith(_VERSIONS, start):
+    if not buf.startswith(USUAL_VERSIONS, start):
         return None
     head_stop: int = find(buf, _BLANK_LINE, start, start + MAX_HEAD_BYTES)
     if head_stop < 0:

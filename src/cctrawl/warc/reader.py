@@ -213,14 +213,13 @@ class RecordReader:
                 pass
             found = recognize(window.buf, self.filename, final=True)
         assert found is not None  # noqa: S101 - by ``final``
-        framer = found.framer(self._max_record_bytes)
+        limit = self._max_record_bytes
         if found.packing == "plain":
-            limit = self._max_record_bytes
-            plain = Plain(window, self._want, self.filename, type(framer), limit, self._losses)
+            plain = Plain(window, self._want, self.filename, found.framer, limit, self._losses)
             yield from plain.records()
             self._check_recognized(recognized=plain.recognized)
         else:
-            yield from self._packed(found.packing, framer)
+            yield from self._packed(found.packing, found.framer(limit))
 
     def _packed(self, packing: Literal["gzip", "zstd"], framer: Framer) -> Iterator[Record]:
         """Take members whole where they are as they should be, and stream what is not."""

@@ -181,9 +181,8 @@ class Inflated:
                 self._losses.open(event.reason, offset, event.position)
                 continue
             self._losses.close(offset, event.position)
-            if (
-                event.gap < 2
-            ):  # 2: the other line end was counted as the block's; the CRC-32 says that nothing is missing
+            # 2: the other line end was counted as the block's; the check sum says that nothing is missing
+            if event.gap < 2:
                 self._losses.report("a record whose Content-Length or final blank line is off", offset)
             record = frame_record(event, offset, member_length, self._filename)
             asked = offset == self._wanted_offset and event.position == self._members[0][0]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from cctrawl.output import sync_folder
 from cctrawl.runs.ledger import RunFolder
 from cctrawl.runs.outputs.output import Output, vanished
 from cctrawl.store import PLACED, STAGED
+from cctrawl.transport import sync_folder
 
 
 class ParquetFile(Output):
@@ -39,8 +38,6 @@ class ParquetFile(Output):
             growing = self._path.with_name(self._path.name + ".part")
             parts = (self._part(row) for row in self._ledger.inputs(STAGED))
             parquet.join_parts(parts, growing, final_schema(self._folder))
-            with growing.open("rb+") as file:
-                os.fsync(file.fileno())
             self._expect(growing.stat().st_size)
             growing.replace(self._path)
             sync_folder(self._path.parent)

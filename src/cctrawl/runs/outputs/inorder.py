@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, cast
 
-from cctrawl.output import copy_bytes, header_bytes, sync_folder
+from cctrawl.output import copy_bytes, header_bytes
 from cctrawl.runs.ledger import RunFolder
 from cctrawl.runs.outputs.output import Output, vanished
 from cctrawl.store import FAILED, PLACED, STAGED, InputRow
+from cctrawl.transport import sync_folder
 
 
 class _InOrder(Output):

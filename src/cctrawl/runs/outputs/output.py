@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import IO
 
 from cctrawl.errors import InvalidInputError
-from cctrawl.output import sync_folder
 from cctrawl.runs.ledger import RunFolder
 from cctrawl.store import STAGED, InputRow
+from cctrawl.transport import sync_folder
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from cctrawl.output import sync_folder
 from cctrawl.runs.ledger import RunFolder
 from cctrawl.runs.outputs.assembled import final_schema
 from cctrawl.runs.outputs.output import Output, vanished
 from cctrawl.store import PLACED, STAGED, InputRow
+from cctrawl.transport import sync_folder
 
 ANY_PART = f"part-{'[0-9]' * 6}.*"
 
@@ -75,8 +74,6 @@ class Folder(Output):
             if parquet.schema_of(name) != schema:
                 growing = self._folder.staged / name.name
                 parquet.join_parts([name], growing, schema)
-                with growing.open("rb+") as file:
-                    os.fsync(file.fileno())
                 sizes = {"length": name.stat().st_size, "start": growing.stat().st_size}
                 with self._ledger.transaction():  # first: either size is right until the part is replaced
                     self._ledger.update(row.position, **sizes)

@@ -29,16 +29,16 @@ class Place(ABC):
 
     is_folder = False
 
-    @property
-    def counters(self) -> CountersSnapshot:
-        """What was asked of servers to write there."""
-        return CountersSnapshot()
-
     def __init__(self, location: str, state: Path | None, shown_state: Path | None = None) -> None:
         self.location = location
         self.state = state
         self.shown_state = shown_state or state
         self.note: Callable[[str], None] = _ignore
+
+    @property
+    def counters(self) -> CountersSnapshot:
+        """What was asked of servers to write there."""
+        return CountersSnapshot()
 
     @abstractmethod
     def open(self, folder: RunFolder, format: str) -> Output:  # noqa: A002 - the option's name everywhere
@@ -76,8 +76,8 @@ class StdoutPlace(Place):
         return Stdout(folder, format)
 
 
-class FilePlace(Place):
-    """One file; its state is in ``NAME.cctrawl/`` beside it.
+class _LocalPlace(Place):
+    """A place on this machine; its state, and totals, lie beside it.
 
     Args:
         given: its path as the user gave it.
@@ -85,9 +85,18 @@ class FilePlace(Place):
 
     def __init__(self, given: str) -> None:
         self._given = Path(given)
-        self._path = Path(given).absolute()  # a job may change the working folder
-        state = folder_of(self._path, is_folder=False)
-        super().__init__(str(self._path), state, folder_of(Path(given), is_folder=False))
+        self._path = self._given.absolute()  # a job may change the working folder
+        state, shown = (folder_of(path, is_folder=self.is_folder) for path in (self._path, self._given))
+        super().__init__(str(self._path), state, shown)
+
+    def totals(self, format: str) -> Sibling:  # noqa: A002 - the option's name everywhere
+        """Return ``NAME.totals.EXT`` beside the output."""
+        given = self._given if self._given.name else self._path  # "." has no name
+        return LocalSibling(*(totals_of(path, format, is_folder=self.is_folder) for path in (self._path, given)))
+
+
+class FilePlace(_LocalPlace):
+    """One file; its state is in ``NAME.cctrawl/`` beside it."""
 
     def open(self, folder: RunFolder, format: str) -> Output:  # noqa: A002 - the option's name everywhere
         """Return the file."""
@@ -104,29 +113,14 @@ class FilePlace(Place):
         for path in self._both():
             path.unlink(missing_ok=True)
 
-    def totals(self, format: str) -> Sibling:  # noqa: A002 - the option's name everywhere
-        """Return ``NAME.totals.EXT`` beside the file."""
-        paths = (totals_of(path, format, is_folder=False) for path in (self._path, self._given))
-        return LocalSibling(*paths)
-
     def _both(self) -> tuple[Path, Path]:
         return self._path, self._path.with_name(self._path.name + ".part")
 
 
-class FolderPlace(Place):
-    """A folder with one part per input; its state is in ``.cctrawl/`` there.
-
-    Args:
-        given: its path as the user gave it.
-    """
+class FolderPlace(_LocalPlace):
+    """A folder with one part per input; its state is in ``.cctrawl/`` there."""
 
     is_folder = True
-
-    def __init__(self, given: str) -> None:
-        self._given = Path(given)
-        self._path = Path(given).absolute()
-        state = folder_of(self._path, is_folder=True)
-        super().__init__(str(self._path), state, folder_of(Path(given), is_folder=True))
 
     def open(self, folder: RunFolder, format: str) -> Output:  # noqa: A002 - the option's name everywhere
         """Return the folder."""
@@ -145,12 +139,6 @@ class FolderPlace(Place):
         names = [path.name for path in self._path.glob(ANY_PART)] if folder.is_damaged else names_of(folder)
         for name in names:
             (self._path / name).unlink(missing_ok=True)
-
-    def totals(self, format: str) -> Sibling:  # noqa: A002 - the option's name everywhere
-        """Return ``NAME.totals.EXT`` beside the folder."""
-        given = self._given if self._given.name else self._path  # "." has no name
-        paths = (totals_of(path, format, is_folder=True) for path in (self._path, given))
-        return LocalSibling(*paths)
 
 
 def refuse(strangers: Sequence[str], way_out: str) -> None:

@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from cctrawl.output import sync_folder
+from cctrawl.transport import sync_folder
 
 
 class Sibling(ABC):
