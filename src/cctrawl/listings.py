@@ -22,7 +22,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
 from cctrawl.errors import AbortedError, CctrawlError, FormatError, InvalidInputError, NotFoundError, TransportError
-from cctrawl.settings import COLLINFO, COMMON_CRAWL, Settings
+from cctrawl.settings import COLLINFO, OWN_BASE_URLS, Settings
 from cctrawl.store import ListingCache
 from cctrawl.transport import Transport
 
@@ -53,7 +53,6 @@ _NEWS_ID = re.compile(r"CC-NEWS-(\d{4})-(\d{2})")
 _LATEST = re.compile(r"latest(?:-(\d{1,4}))?")
 _CACHED_FOR_S = 86_400
 _LIMIT_BYTES = 64 * 2**20  # of a list, stored and inflated; real ones have less than 20 MB
-_OWN_BASE_URLS = (COMMON_CRAWL, COMMON_CRAWL.replace("https:", "http:"), "s3://commoncrawl/")
 
 _log = logging.getLogger("cctrawl")
 
@@ -198,7 +197,7 @@ class _Source:
 
     def crawls(self) -> list[Crawl]:
         base_url = self.settings.base_url
-        location = COLLINFO if base_url in _OWN_BASE_URLS else base_url + "collinfo.json"
+        location = COLLINFO if base_url in OWN_BASE_URLS else base_url + "collinfo.json"
         return self._read(location, _parse_crawls)
 
     def paths(self, kind: str, crawl: str) -> list[str]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 COMMON_CRAWL = "https://data.commoncrawl.org/"
 COLLINFO = "https://index.commoncrawl.org/collinfo.json"
+# One tree under several names: what was learned under one is true under the others.
+OWN_BASE_URLS = (COMMON_CRAWL, COMMON_CRAWL.replace("https:", "http:"), "s3://commoncrawl/")
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _DURATION_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
