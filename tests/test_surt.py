@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cctrawl.errors import InvalidInputError
-from cctrawl.surt import KeyRange, domain_ranges, host_of, host_ranges, prefix_ranges, surt_key
+from cctrawl.surt import KeyRange, domain_ranges, host_of, host_ranges, prefix_ranges, surt_key, target_ranges
 
 HOST_PARTS = [
     "www.", "www2.", "WWW.", "a", "B", "example", ".com", "..", ".", "%41", "%2541", "ü", "%C3%BC",
@@ -168,6 +168,38 @@ def test_what_is_no_host_domain_or_prefix_is_refused(call: object) -> None:
     assert callable(call)
     with pytest.raises(InvalidInputError) as caught:
         call()
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("target", "ranges"),
+    [
+        ("https://www.Example.com/A?b", [KeyRange("com,example)/a?b", "com,example)/a?b\0")]),
+        ("example.com/", [KeyRange("com,example)/", "com,example)/\0")]),
+        (" example.com/a ", [KeyRange("com,example)/a", "com,example)/a\0")]),
+        ("example.com:8080/a", [KeyRange("com,example:8080)/a", "com,example:8080)/a\0")]),
+        ("surt:com,example)/A*", [KeyRange("com,example)/A*", "com,example)/A*\0")]),
+        ("https://example.com/a/*", prefix_ranges("https://example.com/a/")),
+        ("example.com/*", prefix_ranges("example.com/")),
+        ("example.com", host_ranges("example.com")),
+        ("example.com:8080", host_ranges("example.com:8080")),
+        ("*.example.com", domain_ranges("example.com")),
+        ("*.is", domain_ranges("is")),
+    ],
+)
+def test_targets(target: str, ranges: list[KeyRange]) -> None:
+    """A URL is its key, a star at the end a prefix, one in front a domain, a bare name a host, surt: a key."""
+    assert target_ranges(target) == ranges
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["", " ", "*", "*.", "surt:", "/a", "a b", "exa*mple.com", "example.*", "a?b/*", "*.a:80", "a:x", "a?b"],
+)
+def test_what_is_no_target_is_refused(target: str) -> None:
+    """Anything else is an error with a hint, never an empty range or all of them."""
+    with pytest.raises(InvalidInputError) as caught:
+        target_ranges(target)
     assert caught.value.hint
 
 

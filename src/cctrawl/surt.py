@@ -48,6 +48,9 @@ _QUERY_SESSIONS = tuple(
 )
 
 
+_TARGETS = "write https://host/path, host/path, host/prefix*, host, *.domain or surt:org,example)/path"
+
+
 class KeyRange(NamedTuple):
     """The keys from ``start`` up to, not including, ``stop``; keys compare as bytes (they are ASCII)."""
 
@@ -95,6 +98,31 @@ def host_of(url: str) -> str:
         with suppress(ValueError):  # no name in punycode: it stays as it is
             host = host.encode("idna").decode()
     return host.rstrip(".")
+
+
+def target_ranges(target: str) -> list[KeyRange]:
+    """Return the ranges, in order, that hold every capture a target means.
+
+    Args:
+        target: ``https://host/path`` or ``host/path``: the captures with this URL's key; ``host/prefix*``: those
+            whose URL starts so; ``host``, ``host:8080``: of a host, see `host_ranges`; ``*.name``: of a domain, see
+            `domain_ranges`; ``surt:org,example)/``: with this key, as it stands.
+
+    Raises:
+        InvalidInputError: none of these.
+    """
+    text = target.strip()
+    if text.startswith("surt:") and len(text) > len("surt:"):
+        return [_only(text.removeprefix("surt:"))]
+    if text.startswith("*."):
+        return domain_ranges(text.removeprefix("*."))
+    if text.endswith("*"):
+        return prefix_ranges(text.removesuffix("*"))
+    if "/" in text and not text.startswith("/"):
+        return [_only(surt_key(text))]
+    if not text or re.search(r"[\s/?#@*]", text) or text == "surt:":
+        raise InvalidInputError(f"no target: {target!r}", hint=_TARGETS)
+    return host_ranges(text)
 
 
 def host_ranges(host: str) -> list[KeyRange]:
@@ -267,6 +295,10 @@ def _named_host(text: str) -> tuple[str, str]:
     if not name or re.search(r"[\s/?#@*\[\]]", name) or (port and not _is_port(port)):
         raise InvalidInputError(f"no host: {text!r}", hint="for example commoncrawl.org or example.com:8080")
     return name, port
+
+
+def _only(key: str) -> KeyRange:
+    return KeyRange(key, key + "\0")
 
 
 def _starting_with(start: str) -> KeyRange:
