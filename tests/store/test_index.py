@@ -33,8 +33,7 @@ def test_changes_are_made_all_or_none(tmp_path: Path) -> None:
     """What a transaction that fails had written is gone; SQLite's refusals are ours."""
     with open_index(tmp_path, "s3://mine/") as index:
         with pytest.raises(TransportError, match="cannot be written"), index.transaction() as connection:
-            connection.execute(SCHEMA, ("a",))
-            connection.execute(SCHEMA, ("a",))
+            connection.executemany(SCHEMA, [("a",), ("a",)])
         with index.transaction() as connection:
             connection.execute(SCHEMA, ("b",))
         assert columns_held(index) == ["b"]
