@@ -230,9 +230,9 @@ def _encoding_stats(has_dictionary: bool, pages: int) -> bytes:  # noqa: FBT001 
 def _column_head(i: int) -> bytes:
     """Type, encodings, path and codec of a column's chunks."""
     column = COLUMNS[i]
-    encodings = (2, 4, 3) if column.has_dictionary else (4, 3, 0)
+    encodings = [2, 4, 3] if column.has_dictionary else [4, 3, 0]
     if column.is_required:
-        encodings = tuple(encoding for encoding in encodings if encoding != 3)
+        encodings.remove(3)
     listed = _list(len(encodings), 5) + b"".join(map(_zigzag, encodings))
     name = column.name.encode()
     return b"".join(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from bisect import bisect
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 _TLDS = {
@@ -80,7 +81,7 @@ def bounds(
     The extremes of paths and queries are escaped letters, as in real files: ``extreme_words`` of them. A row group
     has rows of nearly every WARC file of its crawl, so the first and the last one are the bounds of nearly all.
     """
-    word, number = lambda: _word(rng), rng.randrange
+    word, number = partial(_word, rng), rng.randrange
     some, few = number(rows // 3), number(rows // 900)
     first, last = _warc(crawl, 0, number(20) // 19), _warc(crawl, 99, 899 - number(20) // 19)
     texts: dict[str, tuple[str, str, int]] = {
