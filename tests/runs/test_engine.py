@@ -13,9 +13,10 @@ import pytest
 
 import cctrawl
 from cctrawl.errors import EngineError
+from cctrawl.failures import RETRY
 from cctrawl.runs.engine import Event, Failed, Finished, LocalEngine, Progressed, Said, WorkerLost
 from cctrawl.runs.jobs import JobReference, load_job
-from cctrawl.runs.task import RETRY, Setup, Task
+from cctrawl.runs.task import Setup, Task
 from cctrawl.settings import Settings
 from cctrawl.testing import WarcWriter
 

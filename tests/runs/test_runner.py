@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from cctrawl.errors import AbortedError
+from cctrawl.failures import STOP
 from cctrawl.output import open_part
 from cctrawl.progress import open_progress
 from cctrawl.runs.engine import Event, Failed, Finished
 from cctrawl.runs.ledger import Identity, RunFolder
 from cctrawl.runs.outputs import place_of
 from cctrawl.runs.runner import Limits, Runner
-from cctrawl.runs.task import STOP, Task, TaskFailure, TaskResult
+from cctrawl.runs.task import Task, TaskFailure, TaskResult
 from cctrawl.settings import Settings
 
 IDENTITY = Identity("job", "sha", ("n",), "inputs", "csv", "skip")

@@ -128,7 +128,9 @@ def test_a_damaged_footer_is_named(tmp_path: Path) -> None:
         press = Press([])
         put_footers(index, [fetched(press, 1), fetched(press, 2)])
         with index.transaction() as connection:
-            connection.execute("UPDATE footer SET data = substr(data, 1, 300) || zeroblob(length(data) - 300)")
+            connection.execute(
+                "UPDATE footer SET data = CAST(substr(data, 1, 300) || zeroblob(length(data) - 300) AS BLOB)"
+            )
         with pytest.raises(FormatError, match="part-2"):
             list(held_footers(index, path="part-2"))
 

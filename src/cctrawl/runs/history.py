@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cctrawl.errors import CctrawlError
 from cctrawl.progress import Progress, Snapshot
-from cctrawl.runs.ledger import INPUT_LIST, is_locked
+from cctrawl.runs.ledger import INPUT_LIST, is_worked_on
 from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED
 from cctrawl.settings import Settings
 from cctrawl.store import HistoryFile, HistoryRow, LedgerFile
@@ -102,7 +102,7 @@ def _state(row: HistoryRow) -> str:
         return DONE if Path(row.output).exists() else GONE
     if not folder.is_dir():
         return GONE
-    if is_locked(folder):
+    if is_worked_on(folder):
         return RUNNING
     return row.state if row.state in _ENDS else INTERRUPTED
 

@@ -6,19 +6,16 @@ wait for their place, and, when the run is over, the lists of what failed and wh
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
-import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from cctrawl.errors import FormatError, InvalidInputError
-from cctrawl.store import STAGED, LedgerFile
+from cctrawl.store import STAGED, LedgerFile, is_locked, take_lock
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -27,8 +24,6 @@ if TYPE_CHECKING:
 INPUT_LIST = "inputs.txt"
 _LOCK = "lock"
 _LEDGER = "ledger.sqlite"
-_LOCK_TRIES = 20
-_LOCK_PAUSE_S = 0.05
 _WORDS = {
     "job": "the job",
     "sha256": "the job's code",
@@ -88,7 +83,7 @@ class RunFolder:
         self.staged = path / "staged"
         try:
             self.staged.mkdir(parents=True, exist_ok=True)
-            self._lock = self._locked()
+            self._lock = take_lock(path / _LOCK, "works on this output", "wait for it, or give another -o")
         except OSError as error:
             raise InvalidInputError(
                 f"cannot write beside the output: {error}", hint="choose a writable place with -o"
@@ -188,23 +183,6 @@ class RunFolder:
         for file in self.path.glob(f"{_LEDGER}*"):
             file.unlink()
 
-    def _locked(self) -> IO[bytes]:
-        file = (self.path / _LOCK).open("ab+", buffering=0)  # a full disk is to be met here, not when it is closed
-        if not _taken(file):
-            file.seek(0)
-            owner = file.read().decode("ascii", "replace") or "unknown"
-            file.close()
-            raise InvalidInputError(
-                f"another cctrawl (process {owner}) works on this output", hint="wait for it, or give another -o"
-            )
-        try:
-            file.truncate(0)
-            file.write(str(os.getpid()).encode("ascii"))
-        except BaseException:
-            file.close()
-            raise
-        return file
-
 
 def check(ledger: LedgerFile, identity: Identity) -> None:
     """See that the run of a ledger is the one that was asked for.
@@ -236,29 +214,9 @@ def ledger_in(folder: Path) -> LedgerFile | None:
     return ledger
 
 
-def _taken(file: IO[bytes]) -> bool:
-    """Take the lock, with patience for a second.
-
-    `is_locked` holds it for an instant, and so may a worker that was being born when its driver was killed.
-    """
-    for _ in range(_LOCK_TRIES):
-        with suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        time.sleep(_LOCK_PAUSE_S)
-    return False
-
-
-def is_locked(folder: Path) -> bool:
+def is_worked_on(folder: Path) -> bool:
     """Tell whether a command works on the run of this folder."""
-    try:
-        with (folder / _LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    return is_locked(folder / _LOCK)
 
 
 def folder_of(output: Path, *, is_folder: bool) -> Path:

@@ -10,26 +10,23 @@ import json
 import random
 import secrets
 import time
-from collections import deque
 from dataclasses import dataclass
 
 from cctrawl.errors import AbortedError, JobError
+from cctrawl.failures import GIVE_UP, RESUME_HINT, RETRY, STOP, FailureShare
 from cctrawl.progress import Progress, Snapshot
 from cctrawl.runs.columns import RunColumns
 from cctrawl.runs.engine import Engine, Event, Failed, Finished, Progressed, Said
 from cctrawl.runs.ledger import RunFolder
 from cctrawl.runs.outputs import DonePart, Output
 from cctrawl.runs.report import Effort
-from cctrawl.runs.task import GIVE_UP, RETRY, STOP, Task, TaskFailure, TaskResult
+from cctrawl.runs.task import Task, TaskFailure, TaskResult
 from cctrawl.store import FAILED, WAITING
 
 _TURN_S = 0.5
 _ENTER_S = 0.05
-_JUDGED_INPUTS = 200
-_LEAST_FAILURES = 20
 _SHOWN_LINES = 200
 _TOPIC_PAUSE_S = 10.0
-RESUME_HINT = "everything done so far is kept: run the same command again to go on"
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ class Runner:
         self._finished: list[tuple[Task, TaskResult]] = []  # durable, not entered yet
         self._enter_at = 0.0
         self._tries: dict[int, int] = {}
-        self._outcomes: deque[bool] = deque(maxlen=_JUDGED_INPUTS)
+        self._share = FailureShare(limits.max_failures, "the same command and --retry-failed")
         self._work = _Work()
         self._shown_lines = 0
         self._silent_until: dict[str, float] = {}
@@ -168,7 +165,7 @@ class Runner:
         if not self._finished:
             self._enter_at = time.monotonic() + _ENTER_S
         self._finished.append((task, result))
-        self._outcomes.append(True)
+        self._share.succeeded()
 
     def _enter(self) -> None:
         """Enter the inputs that got done since the last time into the ledger, and place what can be placed.
@@ -214,19 +211,13 @@ class Runner:
         with self._ledger.transaction():
             self._ledger.update(task.position, state=FAILED, tries=tries, error=failure.message)
         self._failed += 1
-        self._outcomes.append(False)
         self._progress.note(f"failed: {task.location}: {failure.message}")
         if self._failed == 1:
             for more in (failure.details.rstrip(), failure.hint and f"hint: {failure.hint}"):
                 if more:
                     self._progress.note(more)
         self._output.advance()
-        failures = self._outcomes.count(False)
-        if failures >= _LEAST_FAILURES and failures > self._limits.max_failures * len(self._outcomes):
-            raise AbortedError(
-                f"{failures} of the last {len(self._outcomes)} files failed, the last one: {failure.message}",
-                hint=f"mend the cause, then go on with the same command and --retry-failed; {RESUME_HINT}",
-            )
+        self._share.failed(failure.message)
 
     def _note_damages(self, task: Task, result: TaskResult) -> None:
         for offset, skipped_bytes, reason in result.damages[:3]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cctrawl.errors import AbortedError, CctrawlError, InvalidInputError
+from cctrawl.failures import RESUME_HINT
 from cctrawl.output import format_of
 from cctrawl.progress import Progress
 from cctrawl.runs.conditions import NO_CONDITIONS, Conditions
@@ -21,7 +22,7 @@ from cctrawl.runs.ledger import Identity, RunFolder, check, ledger_in
 from cctrawl.runs.measurement import Measurement, time_task
 from cctrawl.runs.outputs import Output, place_of, refuse
 from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED, DamagedPlace, Effort, FailedInput, RunReport
-from cctrawl.runs.runner import RESUME_HINT, Limits, Runner
+from cctrawl.runs.runner import Limits, Runner
 from cctrawl.runs.task import Setup
 from cctrawl.runs.totals import Totals, has_totals
 from cctrawl.settings import Settings

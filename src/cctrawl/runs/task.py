@@ -9,14 +9,8 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cctrawl.errors import (
-    AbortedError,
-    AccessDeniedError,
-    CctrawlError,
-    InvalidInputError,
-    JobError,
-    NotFoundError,
-)
+from cctrawl.errors import AbortedError, CctrawlError, JobError
+from cctrawl.failures import RETRY, STOP, verdict_of
 from cctrawl.output import PartSummary, PartWriter, open_part
 from cctrawl.runs.conditions import NO_CONDITIONS, Conditions
 from cctrawl.runs.jobs import Job, JobReference, take_tallies
@@ -33,7 +27,6 @@ NAMED_DAMAGES = 1000
 
 # Set while a job's file is imported, and in workers: a run that begins then is a mistake.
 IMPORTING = "CCTRAWL_IMPORTING_JOB"
-RETRY, GIVE_UP, STOP = "retry", "give up", "stop"
 
 
 @dataclass(frozen=True)
@@ -162,12 +155,8 @@ def run_task(
     except _DiskError as error:
         hint = "is the disk full, or the output folder gone? Everything so far is kept: the same command goes on"
         return TaskFailure(STOP, f"{task.part.parent}: {error}", hint=hint)
-    except AbortedError as error:
-        return TaskFailure(STOP, str(error), hint=error.hint)
-    except (NotFoundError, AccessDeniedError, InvalidInputError) as error:
-        return TaskFailure(GIVE_UP, str(error), hint=error.hint)
     except CctrawlError as error:
-        return TaskFailure(RETRY, str(error), getattr(error, "details", ""), error.hint)
+        return TaskFailure(verdict_of(error), str(error), getattr(error, "details", ""), error.hint)
     except Exception as error:  # noqa: BLE001 - a worker outlives whatever one input does
         details = "".join(traceback.format_exception(error))
         return TaskFailure(RETRY, f"{type(error).__name__}: {error!s:.500}", details)

@@ -2,8 +2,9 @@
 
 Read ``database`` first (how each file is opened), then one module per table family: ``rates`` (the rate budget
 that all commands, threads and processes of a user share), ``listings`` (cached listings), ``ledger`` (what a run
-has done), ``history`` (which runs there were), ``index`` (the tables of the index at
-hand), ``footers`` (what goes into them and comes out) and ``dictionaries`` (how footers are kept small).
+has done), ``history`` (which runs there were), ``index`` (the tables of the index at hand), ``footers`` (what goes
+into them and comes out) and ``dictionaries`` (how footers are kept small). ``locks`` keeps two processes from the
+same work.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from cctrawl.store.history import HistoryFile, HistoryRow
 from cctrawl.store.index import HELD, IMPORTED, UNDECODABLE, IndexFile, index_path, open_index
 from cctrawl.store.ledger import FAILED, PLACED, STAGED, WAITING, InputRow, LedgerFile, Totals
 from cctrawl.store.listings import CachedListing, ListingCache
+from cctrawl.store.locks import is_locked, take_lock
 
 __all__ = [
     "FAILED",
@@ -59,6 +61,7 @@ __all__ = [
     "held_footers",
     "held_paths",
     "index_path",
+    "is_locked",
     "listed_failures",
     "note_listing",
     "open_database",
@@ -66,5 +69,6 @@ __all__ = [
     "put_file",
     "put_footers",
     "put_row_groups",
+    "take_lock",
     "undecodable",
 ]
