@@ -31,9 +31,11 @@ DATA = Path(__file__).parent / "data"
 FILES = 25_193  # of the subset warc, when the seed's author read them all
 FILES_PER_CRAWL = 300
 ROW_GROUPS = 11
-_VERSION = 1  # of what this module makes: another one does not read what is cached
+_VERSION = 3  # of what this module makes: another one does not read what is cached
 _INT32, _INT64, _BYTES = 1, 2, 6
 _ABSENT_ONE_IN = 400  # row groups of old crawls with a URL above 4 KiB
+_PAGE_INDEX_OFFSET = 1_050_000_000  # behind all column chunks
+_PAGE_INDEX_BYTES = 25_000  # of one chunk's column index, and as much for its offset index
 _EXTREME_WORDS, _OLD_EXTREME_WORDS = 4, 8  # what spans more has longer extremes
 _DISORDER = 1.5 / FILES_PER_CRAWL  # how far the row groups of old crawls reach over the ends of their file
 
@@ -51,7 +53,7 @@ class Column:
 
 COLUMNS = (
     Column("url_surtkey", _BYTES, True, False, 23_000_000),
-    Column("url", _BYTES, True, False, 19_000_000),
+    Column("url", _BYTES, True, False, 14_000_000),
     Column("url_host_name", _BYTES, True, True, 400_000),
     Column("url_host_tld", _BYTES, False, True, 9_000),
     Column("url_host_2nd_last_part", _BYTES, False, True, 300_000),
@@ -65,12 +67,12 @@ COLUMNS = (
     Column("url_host_name_reversed", _BYTES, False, True, 400_000),
     Column("url_protocol", _BYTES, True, True, 90_000),
     Column("url_port", _INT32, False, True, 5_000),
-    Column("url_path", _BYTES, True, False, 14_000_000),
+    Column("url_path", _BYTES, True, False, 9_000_000),
     Column("url_query", _BYTES, False, True, 3_000_000),
-    Column("fetch_time", _INT64, True, False, 4_000_000),
+    Column("fetch_time", _INT64, True, False, 3_000_000),
     Column("fetch_status", _INT32, True, True, 5_000),
     Column("fetch_redirect", _BYTES, False, True, 700),
-    Column("content_digest", _BYTES, False, False, 31_000_000),
+    Column("content_digest", _BYTES, False, False, 17_000_000),
     Column("content_mime_type", _BYTES, False, True, 100_000),
     Column("content_mime_detected", _BYTES, False, True, 90_000),
     Column("content_charset", _BYTES, False, True, 150_000),
@@ -137,8 +139,9 @@ def make_footer(crawl: Crawl, part: int) -> tuple[bytes, int]:
         rows += group_rows
     head, tail = _frame(crawl)
     footer = b"".join((head, b"\x16", _zigzag(rows), b"\x19", bytes((ROW_GROUPS << 4 | 12,)), *groups, tail))
-    page_index_bytes = ROW_GROUPS * len(COLUMNS) * 9_000 if crawl.is_sorted else 0
-    return footer, position + page_index_bytes + len(footer) + 8
+    if crawl.is_sorted:
+        position = _PAGE_INDEX_OFFSET + 2 * ROW_GROUPS * len(COLUMNS) * _PAGE_INDEX_BYTES
+    return footer, position + len(footer) + 8
 
 
 def _row_group(
@@ -147,7 +150,7 @@ def _row_group(
     """Return a row group, its number of rows, and the position behind its last chunk."""
     rows = rng.randint(1_500_000, 1_900_000)
     found = _bounds(crawl, part, row_group, rows, rng)
-    page_index = 890_000_000 + (row_group + rng.randrange(100)) * 1_000_000
+    page_index = _PAGE_INDEX_OFFSET + row_group * len(COLUMNS) * _PAGE_INDEX_BYTES
     chunks, began, uncompressed = [], position, 0
     for i, column in enumerate(COLUMNS):
         compressed = int(column.compressed_bytes * (0.7 + 0.6 * rng.random()))
@@ -155,7 +158,7 @@ def _row_group(
         dictionary = compressed // 5 if column.has_dictionary else 0
         index_field = b""
         if crawl.is_sorted:
-            index_field = _page_index(page_index + i * 9_127 + (size & 1023), 500 + (size & 4095))
+            index_field = _page_index(page_index + i * _PAGE_INDEX_BYTES + (size & 1023), 500 + (size & 4095))
         chunks.append(
             b"".join((
                 b"\x26", _zigzag(position + dictionary), b"\x1c", _column_head(i),
@@ -213,7 +216,7 @@ def _page_offsets(crawl: Crawl, position: int, dictionary: int) -> bytes:
 
 
 def _page_index(offset: int, length: int) -> bytes:
-    index_offset, column_offset = _zigzag(offset), _zigzag(offset - 4_000_000)
+    index_offset, column_offset = _zigzag(offset + ROW_GROUPS * len(COLUMNS) * _PAGE_INDEX_BYTES), _zigzag(offset)
     return b"".join(
         (b"\x16", index_offset, b"\x15", _zigzag(length), b"\x16", column_offset, b"\x15", _zigzag(length * 5))
     )
