@@ -52,7 +52,7 @@ def real_tree(root: Path, real_data: Path) -> Settings:
 def test_crawls_are_listed_newest_first(on_disk: Settings) -> None:
     """Every crawl comes with its id, name and times in UTC, the newest first."""
     found = crawls(settings=on_disk)
-    assert [crawl.id for crawl in found] == [NEWEST, "CC-MAIN-2023-50", "CC-MAIN-2020-24", ARC]
+    assert [crawl.id for crawl in found] == [NEWEST, "CC-MAIN-2023-50", "CC-MAIN-2020-24", "CC-MAIN-2018-05", ARC]
     assert found[0].name == "May 2024 Index"
     assert found[0].start == datetime(2024, 5, 17, tzinfo=timezone.utc)
 
@@ -66,7 +66,7 @@ def test_crawls_are_listed_newest_first(on_disk: Settings) -> None:
         ("latest", [NEWEST]),
         ("latest-2", [NEWEST, "CC-MAIN-2023-50"]),
         ("2020", ["CC-MAIN-2020-24"]),
-        ("2020, latest,all", ["CC-MAIN-2020-24", NEWEST, "CC-MAIN-2023-50", ARC]),
+        ("2020, latest,all", ["CC-MAIN-2020-24", NEWEST, "CC-MAIN-2023-50", "CC-MAIN-2018-05", ARC]),
         ("2009,2010", [ARC]),
     ],
 )
@@ -136,7 +136,10 @@ def test_subsets_of_the_columnar_index(on_disk: Settings) -> None:
         for subset in (None, "warc", "robotstxt", "crawldiagnostics", "all")
     }
     assert by_subset[None] == by_subset["warc"]
-    assert len(by_subset["all"]) == 3
+    assert by_subset["all"] == [
+        path for group in ("crawldiagnostics", "robotstxt", "warc") for path in by_subset[group]
+    ]
+    assert [len(found) for found in by_subset.values()] == [3, 3, 3, 3, 9]
     assert all(path.endswith(".parquet") for path in by_subset["all"])
 
 

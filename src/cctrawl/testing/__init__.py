@@ -7,14 +7,16 @@ all from a shell.
 
 Read in this order: ``build`` (what lies where), ``archive`` (the records of a file), ``answer``, ``pages``,
 ``wordpress`` and ``sites`` with ``corpus`` (what the fake web answers), ``derived`` (WAT, WET), ``arc``
-(crawls before WARC), ``cdxj`` and ``columnar`` (the indexes), ``catalogue`` (collinfo.json and path listings),
-``writer`` (WARC bytes); ``server`` and ``faults``.
+(crawls before WARC), ``cdxj`` (the index in lines), ``columnar`` with ``rows``, ``generations`` and ``footers``
+(the index in Parquet), ``catalogue`` (collinfo.json and path listings), ``writer`` (WARC bytes); ``server`` and
+``faults``.
 """
 
 from __future__ import annotations
 
 from cctrawl.testing.archive import FakePage
 from cctrawl.testing.build import SIZES, FakeCrawls, Size, build
+from cctrawl.testing.columnar import FakeIndexFile, FakeRowGroup
 from cctrawl.testing.faults import (
     ChangedFile,
     CutBody,
@@ -40,7 +42,9 @@ __all__ = [
     "CutBody",
     "DropRandomly",
     "FakeCrawls",
+    "FakeIndexFile",
     "FakePage",
+    "FakeRowGroup",
     "FakeServer",
     "Fault",
     "IgnoreRange",

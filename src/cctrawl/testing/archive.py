@@ -53,6 +53,7 @@ class FakePage:
         payload_bytes: length of the payload.
         themes: what the ``themes`` job must report of it, in order of appearance.
         warc_filename: listed path of its WARC file; warc_record_offset, warc_record_length: its gzip member.
+        record_id: the UUID of its record as text, "" in ARC files.
         site: its host.
     """
 
@@ -75,6 +76,7 @@ class FakePage:
     warc_filename: str
     warc_record_offset: int
     warc_record_length: int
+    record_id: str
     site: Site
 
     @property
@@ -160,7 +162,7 @@ class ArchiveWriter:
             self._record(*_metadata(answer, common, response_id, self._rng.randrange(30, 3000)))
         if self._wet is not None and answer.lines:
             write_wet_record(self._wet, self._new_id(), response_id, date, answer)
-        return fake_page(answer, time, self._place, member)
+        return fake_page(answer, time, self._place, member, response_id[10:-1])  # without <urn:uuid:>
 
     def _record(self, fields: Fields, block: bytes, answer: Answer | None = None) -> Member:
         member = self._warc.write_fields(fields, block)
@@ -279,8 +281,8 @@ def _detected_languages(answer: Answer) -> str:
     return json.dumps(found, separators=(",", ":"))
 
 
-def fake_page(answer: Answer, time: datetime, place: Place, member: Member) -> FakePage:
-    """Return the capture of an answer that was written as ``member`` of the file at ``place``."""
+def fake_page(answer: Answer, time: datetime, place: Place, member: Member, record_id: str = "") -> FakePage:
+    """Return the capture of an answer that was written as ``member`` of the file at ``place``, under this id."""
     return FakePage(
         url=answer.url,
         time=time,
@@ -301,5 +303,6 @@ def fake_page(answer: Answer, time: datetime, place: Place, member: Member) -> F
         warc_filename=place.path,
         warc_record_offset=member.offset,
         warc_record_length=member.length,
+        record_id=record_id,
         site=answer.site,
     )

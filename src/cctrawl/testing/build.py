@@ -16,9 +16,9 @@ from cctrawl.testing.arc import ARC_CRAWLS, ArcWriter, arc_path
 from cctrawl.testing.archive import ArchiveWriter, FakePage, Place
 from cctrawl.testing.catalogue import crawl_start, write_collinfo, write_listing
 from cctrawl.testing.cdxj import write_cdxj
-from cctrawl.testing.columnar import write_columnar
+from cctrawl.testing.columnar import FakeIndexFile, IndexShape, index_folder, write_columnar
 from cctrawl.testing.corpus import THEMES
-from cctrawl.testing.pages import make_failure, make_page, make_robots
+from cctrawl.testing.pages import make_failure, make_long_page, make_page, make_robots
 from cctrawl.testing.sites import Site, make_sites
 
 if TYPE_CHECKING:
@@ -46,10 +46,13 @@ class Size:
         sites: hosts of the fake web, shared by all crawls.
         lines_per_block: lines in a gzip block of the CDXJ index (3,000 in Common Crawl).
         cdx_files: CDXJ files per crawl.
+        index_files: files of the columnar index per crawl and subset (300 in Common Crawl).
         rows_per_group: rows in a row group of the columnar index.
+        long_urls: ids of the crawls that have a page whose URL is longer than 4 KiB, so that the row group of the
+            columnar index that it is in has no statistics.
     """
 
-    crawls: tuple[str, ...] = ("CC-MAIN-2020-24", "CC-MAIN-2023-50", "CC-MAIN-2024-22")
+    crawls: tuple[str, ...] = ("CC-MAIN-2018-05", "CC-MAIN-2020-24", "CC-MAIN-2023-50", "CC-MAIN-2024-22")
     arc: tuple[str, ...] = ("CC-MAIN-2009-2010",)
     news: tuple[str, ...] = ("CC-NEWS-2024-05",)
     segments: int = 2
@@ -59,14 +62,16 @@ class Size:
     sites: int = 40
     lines_per_block: int = 10
     cdx_files: int = 3
-    rows_per_group: int = 25
+    index_files: int = 3
+    rows_per_group: int = 10
+    long_urls: tuple[str, ...] = ("CC-MAIN-2020-24",)
 
 
 SIZES = {
     "small": Size(),
     "medium": Size(
         segments=4, files_per_segment=4, pages_per_file=120, page_bytes=15_000, sites=400,
-        lines_per_block=300, rows_per_group=500,
+        lines_per_block=300, rows_per_group=100,
     ),
 }  # fmt: skip
 
@@ -79,11 +84,13 @@ class FakeCrawls:
         root: the folder; its absolute path is a base URL.
         size: how much was built.
         pages: every capture by the listed path of its WARC file, in the order of the file.
+        index: every file of the columnar index, with its row groups and rows, by crawl, oldest first, and path.
     """
 
     root: Path
     size: Size
     pages: dict[str, list[FakePage]] = field(repr=False)
+    index: list[FakeIndexFile] = field(repr=False)
 
     @property
     def crawls(self) -> list[str]:
@@ -101,6 +108,20 @@ class FakeCrawls:
         if not found:
             raise NotFoundError(
                 f"the fake has no {subset} files of {crawl}", hint=f"it has {', '.join(self.crawls)}"
+            )
+        return found
+
+    def index_files(self, crawl: str, subset: str = "warc") -> list[FakeIndexFile]:
+        """Return the files of a crawl's columnar index, in the listing's order: what is in them, row by row.
+
+        Raises:
+            NotFoundError: there is no such crawl or subset here, or the crawl has no columnar index.
+        """
+        found = [file for file in self.index if (file.crawl, file.subset) == (crawl, subset)]
+        if not found:
+            raise NotFoundError(
+                f"the fake has no columnar index of the {subset} files of {crawl}",
+                hint=f"it has one of {', '.join(sorted(self.size.crawls, reverse=True))}",
             )
         return found
 
@@ -148,13 +169,16 @@ def build(folder: str | os.PathLike[str], *, seed: int = 0, size: str | Size = "
         raise InvalidInputError(f"the folder {root} is not empty", hint="name a new folder")
     sites = make_sites(random.Random(f"{seed} sites"), size.sites, THEMES)  # noqa: S311 - content, not a secret
     pages: dict[str, list[FakePage]] = {}
+    index: list[FakeIndexFile] = []
     for crawl in sorted(size.crawls):
-        pages.update(_build_crawl(root, crawl, seed, size, sites))
+        captures = _build_crawl(root, crawl, seed, size, sites)
+        pages.update(captures)
+        index += _write_indexes(root, crawl, seed, size, captures)
     for crawl in size.arc:
         pages.update(_build_arc(root, crawl, seed, size, sites))
     for month in size.news:
         pages.update(_build_news(root, month, seed, size, sites))
-    fake = FakeCrawls(root, size, pages)
+    fake = FakeCrawls(root, size, pages, index)
     write_collinfo(root, fake.crawls)
     return fake
 
@@ -171,11 +195,12 @@ def _build_crawl(root: Path, crawl: str, seed: int, size: Size, sites: list[Site
             for subset in SUBSETS:
                 path = f"{folder}{subset}/CC-MAIN-{_span(start)}-{number:05}.warc.gz"
                 place = Place(root, path, crawl, subset, start, derived=subset == "warc")
-                pages[path] = _build_file(place, f"{seed} {path}", size, sites)
+                is_last = (segment, number) == (size.segments - 1, size.files_per_segment - 1)
+                has_long_url = is_last and subset == "warc" and crawl in size.long_urls
+                pages[path] = _build_file(place, f"{seed} {path}", size, sites, has_long_url=has_long_url)
                 _list_file(listings, place)
     for kind in ("segment", "warc", "wat", "wet", "robotstxt", "non200responses"):
         write_listing(root, _folder(crawl), kind, listings[kind])
-    _write_indexes(root, crawl, size, [page for file in pages.values() for page in file])
     return pages
 
 
@@ -211,11 +236,17 @@ def _folder(crawl: str) -> str:
     return f"crawl-data/{crawl}/"
 
 
-def _write_indexes(root: Path, crawl: str, size: Size, pages: list[FakePage]) -> None:
-    cdxj = write_cdxj(root, crawl, pages, lines_per_block=size.lines_per_block, file_count=size.cdx_files)
+def _write_indexes(
+    root: Path, crawl: str, seed: int, size: Size, pages: dict[str, list[FakePage]]
+) -> list[FakeIndexFile]:
+    captures = [page for file in pages.values() for page in file]
+    cdxj = write_cdxj(root, crawl, captures, lines_per_block=size.lines_per_block, file_count=size.cdx_files)
     write_listing(root, _folder(crawl), "cc-index", cdxj)
-    columnar = write_columnar(root, crawl, pages, SUBSETS, rows_per_group=size.rows_per_group)
-    write_listing(root, _folder(crawl), "cc-index-table", columnar)
+    shape = IndexShape(size.index_files, size.rows_per_group, salt=f"{seed} {size}")
+    files = write_columnar(root, crawl, captures, shape)
+    # Common Crawl's list begins with the folder.
+    write_listing(root, _folder(crawl), "cc-index-table", [index_folder(crawl), *(file.path for file in files)])
+    return files
 
 
 def _span(start: datetime) -> str:
@@ -230,9 +261,13 @@ def _list_file(listings: dict[str, list[str]], place: Place) -> None:
             listings[derived].append(place.sibling(derived))
 
 
-def _build_file(place: Place, seed: str, size: Size, sites: list[Site]) -> list[FakePage]:
+def _build_file(
+    place: Place, seed: str, size: Size, sites: list[Site], *, has_long_url: bool = False
+) -> list[FakePage]:
     rng = random.Random(seed)  # noqa: S311 - content, not a secret
     answers = _answers(place, rng, size, sites)
+    if has_long_url:
+        answers.append(make_long_page(rng, sites, size.page_bytes))
     with closing(ArchiveWriter(place, rng)) as writer:
         return writer.write_answers(answers)
 

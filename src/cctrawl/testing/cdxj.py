@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from cctrawl.surt import surt_key
+from cctrawl.testing.generations import generation_of
 from cctrawl.testing.writer import gzip_member
 
 if TYPE_CHECKING:
@@ -15,8 +16,18 @@ if TYPE_CHECKING:
     from cctrawl.testing.archive import FakePage
 
 
-def cdxj_line(page: FakePage) -> str:
+# The columns that tell the same in the columnar index; both began to tell it with one crawl.
+_COLUMNS = {
+    "redirect": "fetch_redirect",
+    "charset": "content_charset",
+    "languages": "content_languages",
+    "truncated": "content_truncated",
+}
+
+
+def cdxj_line(page: FakePage, crawl: str) -> str:
     """Return the index line of a capture: key, time, JSON; all values are text, and absent ones are left out."""
+    columns = generation_of(crawl).column_names
     fields = {
         "url": page.url,
         "mime": page.mime,
@@ -31,7 +42,7 @@ def cdxj_line(page: FakePage) -> str:
         "languages": ",".join(page.languages),
         "truncated": page.truncated,
     }
-    kept = {name: value for name, value in fields.items() if value}
+    kept = {name: value for name, value in fields.items() if value and _COLUMNS.get(name, "url") in columns}
     return f"{surt_key(page.url)} {page.time:%Y%m%d%H%M%S} {json.dumps(kept)}"
 
 
@@ -43,7 +54,7 @@ def write_cdxj(
     The lines of all subsets stand in one order, by bytes; each file holds a share of it, each block
     ``lines_per_block`` lines. A line of ``cluster.idx`` names a block by its first line's key and time.
     """
-    lines = sorted(cdxj_line(page).encode() for page in pages)
+    lines = sorted(cdxj_line(page, crawl).encode() for page in pages)
     blocks = [lines[start : start + lines_per_block] for start in range(0, len(lines), lines_per_block)]
     folder = f"cc-index/collections/{crawl}/"
     (root / folder / "indexes").mkdir(parents=True, exist_ok=True)

@@ -1,146 +1,169 @@
-"""The columnar index of a crawl: one Parquet part per subset, in the newest generation's schema of 30 columns."""
+"""The columnar index of a crawl: Parquet files of each subset, written as those of its time were.
+
+Rows are dealt to files and put in order here, `generations` knows what a crawl's files have, `footers` makes
+pyarrow's footers into parquet-mr's, `rows` makes the rows.
+"""
 
 from __future__ import annotations
 
+import random
 import uuid
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Literal
 
-from cctrawl.surt import surt_key
+from cctrawl.testing.footers import Row, key_bounds, rewritten
+from cctrawl.testing.generations import Generation, generation_of
+from cctrawl.testing.rows import index_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import pyarrow as pa
 
     from cctrawl.testing.archive import FakePage
-    from cctrawl.testing.sites import Site
 
-# Name, type, whether every row has a value: as cc-index-table declares them.
-_COLUMNS = (
-    ("url_surtkey", "string", True),
-    ("url", "string", True),
-    ("url_host_name", "string", True),
-    ("url_host_tld", "string", False),
-    ("url_host_2nd_last_part", "string", False),
-    ("url_host_3rd_last_part", "string", False),
-    ("url_host_4th_last_part", "string", False),
-    ("url_host_5th_last_part", "string", False),
-    ("url_host_registry_suffix", "string", False),
-    ("url_host_registered_domain", "string", False),
-    ("url_host_private_suffix", "string", False),
-    ("url_host_private_domain", "string", False),
-    ("url_host_name_reversed", "string", False),
-    ("url_protocol", "string", True),
-    ("url_port", "int32", False),
-    ("url_path", "string", True),
-    ("url_query", "string", False),
-    ("fetch_time", "timestamp", True),
-    ("fetch_status", "int16", True),
-    ("fetch_redirect", "string", False),
-    ("content_digest", "string", False),
-    ("content_mime_type", "string", False),
-    ("content_mime_detected", "string", False),
-    ("content_charset", "string", False),
-    ("content_languages", "string", False),
-    ("content_truncated", "string", False),
-    ("warc_filename", "string", True),
-    ("warc_record_offset", "int32", True),
-    ("warc_record_length", "int32", True),
-    ("warc_segment", "string", True),
-)
+# How far into the range of keys of the file before or behind it a file's own may reach, in unsorted generations.
+_SPREAD = 0.3
 
 
-def write_columnar(
-    root: Path, crawl: str, pages: Iterable[FakePage], subsets: Iterable[str], *, rows_per_group: int
-) -> list[str]:
-    """Write one part per subset and return the listed paths as Common Crawl lists them: a folder first."""
-    import pyarrow as pa  # noqa: PLC0415 - only the index needs it, and it is slow to load
-    from pyarrow import parquet  # noqa: PLC0415
+@dataclass(frozen=True)
+class FakeRowGroup:
+    """A row group of an index file.
 
-    folder = f"cc-index/table/cc-main/warc/crawl={crawl}/"
-    by_subset: dict[str, list[dict[str, Any]]] = {subset: [] for subset in subsets}
+    Attributes:
+        rows: its rows in order, by column name.
+        statistics: of ``url_surtkey``: ``ordered``, ``signed`` (deprecated, ordered by signed bytes) or ``absent``.
+        min: the least ``url_surtkey`` as the footer has it, ``None`` if absent.
+        max: the greatest one.
+    """
+
+    rows: tuple[Row, ...] = field(repr=False)
+    statistics: Literal["ordered", "signed", "absent"]
+    min: bytes | None
+    max: bytes | None
+
+
+@dataclass(frozen=True)
+class FakeIndexFile:
+    """A file of the columnar index.
+
+    Attributes:
+        path: as it is listed.
+        crawl: id of its crawl.
+        subset: ``warc``, ``robotstxt`` or ``crawldiagnostics``.
+        row_groups: in order.
+    """
+
+    path: str
+    crawl: str
+    subset: str
+    row_groups: tuple[FakeRowGroup, ...]
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows in order."""
+        return [row for group in self.row_groups for row in group.rows]
+
+
+@dataclass(frozen=True)
+class IndexShape:
+    """How the index of a crawl is cut.
+
+    Attributes:
+        files: files per subset; a subset of fewer rows has as many as rows.
+        rows_per_group: rows in a row group, the last of a file may have fewer.
+        salt: equal salts give equal names of files: it tells everything that their bytes depend on.
+    """
+
+    files: int
+    rows_per_group: int
+    salt: str
+
+
+def write_columnar(root: Path, crawl: str, pages: Iterable[FakePage], shape: IndexShape) -> list[FakeIndexFile]:
+    """Write the files of a crawl's index, all subsets, and return what is in them, in the order of their paths."""
+    generation = generation_of(crawl)
+    rng = random.Random(f"{shape.salt} {crawl}")  # noqa: S311 - content, not a secret
+    part = uuid.uuid5(uuid.NAMESPACE_URL, f"{shape.salt} {crawl}")
+    by_subset: dict[str, list[Row]] = {}
     for page in pages:
-        by_subset[page.subset].append(_row(page))
-    paths = [folder]
-    schema = _schema(pa)
+        by_subset.setdefault(page.subset, []).append(index_row(page, generation.column_names))
+    files = []
     for subset, rows in sorted(by_subset.items()):
-        rows.sort(key=lambda row: (row["url_surtkey"].encode(), row["fetch_time"]))
-        part = f"part-00000-{uuid.uuid5(uuid.NAMESPACE_URL, crawl)}.c000.gz.parquet"
-        path = f"{folder}subset={subset}/{part}"
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        parquet.write_table(
-            pa.Table.from_pylist(rows, schema=schema),
-            root / path,
-            compression="gzip",
-            row_group_size=rows_per_group,
-            data_page_size=4096,
-            data_page_version="1.0",
-            use_dictionary=[name for name, _, _ in _COLUMNS if name not in ("url_surtkey", "url")],
-            write_page_index=True,
-            store_schema=False,
-        )
-        paths.append(path)
-    return paths
+        for number, dealt in enumerate(_deal(rows, shape.files, generation, rng)):
+            name = f"part-{number:05}-{part}.c000.{generation.codec}.parquet"
+            path = f"{index_folder(crawl)}subset={subset}/{name}"
+            size = shape.rows_per_group
+            groups = [dealt[start : start + size] for start in range(0, len(dealt), size)]
+            _write_file(root / path, generation, groups, size)
+            files.append(FakeIndexFile(path, crawl, subset, tuple(_row_group(rows, generation) for rows in groups)))
+    return files
 
 
-def _schema(pa: Any) -> pa.Schema:  # noqa: ANN401 - the module, which is loaded late
+def index_folder(crawl: str) -> str:
+    """Return the listed folder of a crawl's index."""
+    return f"cc-index/table/cc-main/warc/crawl={crawl}/"
+
+
+def _row_group(rows: list[Row], generation: Generation) -> FakeRowGroup:
+    return FakeRowGroup(tuple(rows), *key_bounds(rows, generation))
+
+
+def _deal(rows: list[Row], file_count: int, generation: Generation, rng: random.Random) -> list[list[Row]]:
+    """The rows of each file in their order: sorted, or zipped runs that overlap within a file and across files."""
+    spread = 0 if generation.is_sorted else _SPREAD
+    files: list[list[Row]] = [[] for _ in range(min(file_count, len(rows)))]
+    for number, row in enumerate(sorted(rows, key=_key)):
+        place = (number + 0.5) / len(rows) * len(files) + rng.uniform(-spread, spread)
+        files[min(max(int(place), 0), len(files) - 1)].append(row)
+    return [file if generation.is_sorted else _zipped(file) for file in files if file]
+
+
+def _key(row: Row) -> tuple[bytes, Any]:
+    return str(row["url_surtkey"]).encode(), row["fetch_time"]
+
+
+def _zipped(rows: list[Row]) -> list[Row]:
+    """Two sorted runs that share the middle third, taken from by turns: every row group has rows of both."""
+    third = len(rows) // 3
+    low, middle, high = rows[:third], rows[third:-third], rows[-third:]
+    runs = (low + middle[::2], middle[1::2] + high) if third else (rows,)
+    places = [((number + 0.5) / len(run), row) for run in runs for number, row in enumerate(run)]
+    return [row for _, row in sorted(places, key=lambda place: place[0])]
+
+
+def _write_file(path: Path, generation: Generation, groups: Sequence[list[Row]], rows_per_group: int) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - only the index needs it, and it is slow to load
+    from pyarrow import parquet  # noqa: PLC0415 - the same
+
+    rows = [row for group in groups for row in group]
+    stream = BytesIO()
+    parquet.write_table(
+        pa.Table.from_pylist(rows, schema=_schema(pa, generation)),
+        stream,
+        compression="gzip" if generation.codec == "gz" else generation.codec,
+        row_group_size=rows_per_group,
+        version="1.0",
+        data_page_size=4096,
+        data_page_version="1.0",
+        use_dictionary=[name for name in generation.column_names if name not in ("url_surtkey", "url")],
+        use_deprecated_int96_timestamps=generation.is_int96,
+        write_page_index=generation.writer.has_page_index,
+        store_schema=False,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(rewritten(stream.getvalue(), generation, groups))
+
+
+def _schema(pa: Any, generation: Generation) -> pa.Schema:  # noqa: ANN401 - the module, which is loaded late
     types = {
         "string": pa.string(),
+        "binary": pa.binary(),
         "int16": pa.int16(),
         "int32": pa.int32(),
         "timestamp": pa.timestamp("ms", tz="UTC"),
     }
-    return pa.schema([pa.field(name, types[kind], nullable=not always) for name, kind, always in _COLUMNS])
-
-
-def _row(page: FakePage) -> dict[str, Any]:
-    parts = urlsplit(page.url)
-    return {
-        "url_surtkey": surt_key(page.url),
-        "url": page.url,
-        **_host_columns(page.site),
-        "url_protocol": parts.scheme,
-        "url_port": parts.port,
-        "url_path": parts.path,
-        "url_query": parts.query or None,
-        "fetch_time": page.time,
-        "fetch_status": page.status,
-        "fetch_redirect": page.redirect or None,
-        "content_digest": page.payload_digest,
-        "content_mime_type": page.mime,
-        "content_mime_detected": page.mime_detected or page.mime,
-        "content_charset": page.charset or None,
-        "content_languages": ",".join(page.languages) or None,
-        "content_truncated": page.truncated or None,
-        "warc_filename": page.warc_filename,
-        "warc_record_offset": page.warc_record_offset,
-        "warc_record_length": page.warc_record_length,
-        "warc_segment": page.warc_filename.split("/")[3],
-    }
-
-
-def _host_columns(site: Site) -> dict[str, str | None]:
-    if site.is_address:
-        return {"url_host_name": site.host}
-    labels = site.host.split(".")[::-1]
-    padded = [*labels, *[None] * 5]
-    return {
-        "url_host_name": site.host,
-        "url_host_tld": padded[0],
-        "url_host_2nd_last_part": padded[1],
-        "url_host_3rd_last_part": padded[2],
-        "url_host_4th_last_part": padded[3],
-        "url_host_5th_last_part": padded[4],
-        "url_host_registry_suffix": site.registry_suffix,
-        "url_host_registered_domain": _below(site.host, site.registry_suffix),
-        "url_host_private_suffix": site.private_suffix,
-        "url_host_private_domain": _below(site.host, site.private_suffix),
-        "url_host_name_reversed": ".".join(labels),
-    }
-
-
-def _below(host: str, suffix: str) -> str:
-    """The name one level below a public suffix."""
-    return host.removesuffix("." + suffix).rpartition(".")[2] + "." + suffix
+    fields = (pa.field(name, types[kind], nullable=not required) for name, kind, required, _ in generation.columns)
+    return pa.schema(fields)

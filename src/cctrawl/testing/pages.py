@@ -6,6 +6,7 @@ import html
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cctrawl.surt import surt_key
 from cctrawl.testing.answer import Answer, Fragment
 from cctrawl.testing.corpus import LABELS, LANGUAGES
 from cctrawl.testing.sites import make_path
@@ -50,6 +51,12 @@ def make_page(rng: random.Random, site: Site, page_bytes: int) -> Answer:
     )  # fmt: skip
     answer.headers = _headers(rng, answer)
     return answer
+
+
+def make_long_page(rng: random.Random, sites: Iterable[Site], page_bytes: int) -> Answer:
+    """Return a page whose URL is longer than 4 KiB and whose SURT key comes after those of all other pages."""
+    last = max(sites, key=lambda site: surt_key(f"{site.root}/~"))
+    return replace(make_page(rng, last, page_bytes), url=f"{last.root}/~{'long' * 1050}")
 
 
 def make_failure(rng: random.Random, site: Site) -> Answer:
