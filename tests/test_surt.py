@@ -194,7 +194,22 @@ def test_targets(target: str, ranges: list[KeyRange]) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["", " ", "*", "*.", "surt:", "/a", "a b", "exa*mple.com", "example.*", "a?b/*", "*.a:80", "a:x", "a?b"],
+    [
+        "",
+        " ",
+        "*",
+        "*.",
+        "surt:",
+        "/a",
+        "a b",
+        "exa*mple.com",
+        "example.*",
+        "a?b/*",
+        "*.a:80",
+        "a:x",
+        "a?b",
+        "surt:\udcff",
+    ],
 )
 def test_what_is_no_target_is_refused(target: str) -> None:
     """Anything else is an error with a hint, never an empty range or all of them."""

@@ -27,7 +27,7 @@ from cctrawl.store import ListingCache
 from cctrawl.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cctrawl.store import CachedListing
 
@@ -106,11 +106,34 @@ def resolve_crawls(
         NotFoundError: a name fits no crawl.
         TransportError, FormatError: as `crawls`, if a list is needed.
     """
+    names = split_crawls(expression)
+    with _Source(settings, transport) as source:
+        return list(dict.fromkeys(crawl for name in names for crawl in _resolve(name, source)))
+
+
+def split_crawls(expression: str) -> list[str]:
+    """Return the names in a crawl expression, a comma list.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
     names = [name.strip() for name in expression.split(",") if name.strip()]
     if not names:
         raise InvalidInputError("no crawl is named", hint="for example CC-MAIN-2024-22, 2024 or latest")
-    with _Source(settings, transport) as source:
-        return list(dict.fromkeys(crawl for name in names for crawl in _resolve(name, source)))
+    return names
+
+
+def is_crawl_id(name: str) -> bool:
+    """Tell a full id, of any letter case, from the names that stand for several crawls or for the latest."""
+    return bool(_CRAWL_ID.fullmatch(name.upper()) or _NEWS_ID.fullmatch(name.upper()))
+
+
+def named_crawls(name: str, ids: Sequence[str]) -> list[str]:
+    """Return those of the ids, newest first, that ``all``, ``latest``, ``latest-3`` or a year means; maybe none."""
+    latest = _LATEST.fullmatch(name)
+    if latest:
+        return list(ids[: int(latest[1] or 1)])
+    return [crawl for crawl in ids if name == "all" or name in crawl.split("-")[2:]]
 
 
 def files(
@@ -162,14 +185,10 @@ def _subset_folder(kind: str, subset: str | None) -> str:
 
 
 def _resolve(name: str, source: _Source) -> list[str]:
-    if _CRAWL_ID.fullmatch(name.upper()) or _NEWS_ID.fullmatch(name.upper()):
+    if is_crawl_id(name):
         return [name.upper()]
     ids = [crawl.id for crawl in source.crawls()]
-    latest = _LATEST.fullmatch(name)
-    if latest:
-        found = ids[: int(latest[1] or 1)]
-    else:
-        found = [crawl for crawl in ids if name == "all" or name in crawl.split("-")[2:]]
+    found = named_crawls(name, ids)
     if not found:
         raise NotFoundError(f"no such crawl: {name}", hint=_suggestion(name, ids))
     return found

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from cctrawl.errors import InvalidInputError
+from cctrawl.settings import is_text
 
 _SCHEME = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.\-]*:(?!\d+(?:[/?#]|$))")
 _REPEATED_HTTP = re.compile(rb"^(?:https?://)+(?=https?://)")
@@ -112,6 +113,8 @@ def target_ranges(target: str) -> list[KeyRange]:
         InvalidInputError: none of these.
     """
     text = target.strip()
+    if not is_text(text):
+        raise InvalidInputError(f"no target: {target!r} is no text", hint=_TARGETS)
     if text.startswith("surt:") and len(text) > len("surt:"):
         return [_only(text.removeprefix("surt:"))]
     if text.startswith("*."):

@@ -29,8 +29,10 @@ _BY_FLAG_ALONE = {
 
 
 def options_of(command: click.Command) -> dict[str, click.Option]:
-    """Return the options that have a variable and a key in ``config.toml``, by their name there."""
+    """Return the options that have a variable and a key in ``config.toml``, by their name there; of a group all."""
     found: dict[str, click.Option] = {}
+    for part in commands_of(command).values():
+        found |= options_of(part)
     for option in command.params:
         flags = [flag for flag in option.opts if flag.startswith("--")]
         if isinstance(option, click.Option) and flags and not _BY_FLAG_ALONE & set(flags):
@@ -38,8 +40,15 @@ def options_of(command: click.Command) -> dict[str, click.Option]:
     return found
 
 
+def commands_of(command: click.Command) -> dict[str, click.Command]:
+    """Return the commands of a group by name; of another command none."""
+    return dict(command.commands) if isinstance(command, click.Group) else {}
+
+
 def add_variables(command: click.Command) -> None:
     """Let each option be set by ``CCTRAWL_<FLAG>``; a setting is already: `Settings` reads it, for Python too."""
+    for part in commands_of(command).values():
+        add_variables(part)
     for name, option in options_of(command).items():
         if name not in SETTING_NAMES:
             option.envvar = f"CCTRAWL_{name.upper()}"
@@ -50,7 +59,7 @@ def configured_defaults(command: click.Command, name: str, commands: Collection[
     """Return the values of a command's table in ``config.toml`` but for settings, as click takes them.
 
     Args:
-        command: the command.
+        command: the command; a group has one table for all of its commands, each of which takes what it knows.
         name: its name.
         commands: the names of all commands.
 
@@ -63,10 +72,18 @@ def configured_defaults(command: click.Command, name: str, commands: Collection[
     options = options_of(command)
     _see_no_flag(configuration, name)
     configuration.check_keys(options, name)
+    return _defaults(command, name, configuration)
+
+
+def _defaults(command: click.Command, name: str, configuration: Configuration) -> dict[str, object]:
+    parts = commands_of(command)
+    if parts:
+        return {part: _defaults(known, name, configuration) for part, known in parts.items()}
+    options = options_of(command)
     return {
         options[key].name or key: _given(options[key], value, configuration.place(key, name))
         for key, value in configuration.sections.get(name, {}).items()
-        if key not in SETTING_NAMES
+        if key in options and key not in SETTING_NAMES
     }
 
 

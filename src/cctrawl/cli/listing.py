@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import click
 from click.core import ParameterSource
 
 from cctrawl.cli.options import (
     FILE_KINDS,
-    FormatOption,
-    Function,
-    complete_file,
+    chosen_format,
     data_dir_option,
+    format_option,
     network_options,
+    output_option,
     silent_option,
     verbose_option,
 )
 from cctrawl.settings import Settings
 
-_FORMATS = ("table", "jsonl", "csv", "parquet")
-_output_option = click.option(
-    "-o", "--output", default="-", metavar="FILE", shell_complete=complete_file, help="Write to a file. [stdout]"
-)
-
-
-def _format_option(*more: str) -> Callable[[Function], Function]:
-    return click.option(
-        "-f",
-        "--format",
-        cls=FormatOption,
-        type=click.Choice([*_FORMATS, *more]),
-        help="[table on a terminal, jsonl in a pipe, else by the file's ending]",
-    )
-
-
-def _format(given: str | None, output: str) -> str | None:
-    if given is not None or output == "-":
-        return given
-    from cctrawl.output import format_of  # noqa: PLC0415 - the command's own imports stay out of --help
-
-    return format_of(output)
-
 
 @click.command("crawls")
-@_format_option()
-@_output_option
+@format_option()
+@output_option
 @silent_option
 @verbose_option
 @network_options
@@ -61,7 +36,7 @@ def crawls_command(settings: Settings, format: str | None, output: str) -> None:
 
     rows = [(crawl.id, crawl.name, crawl.start, crawl.end) for crawl in crawls(settings=settings)]
     columns = [Column("crawl"), Column("name"), Column("from"), Column("to")]
-    write_listing(rows, columns, format=_format(format, output), output=output)
+    write_listing(rows, columns, format=chosen_format(format, output), output=output)
 
 
 def _complete_kind(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:  # noqa: ARG001 - click's signature
@@ -75,8 +50,8 @@ def _complete_kind(context: click.Context, parameter: click.Parameter, begun: st
 )
 @click.option("--subset", metavar="NAME", help="Of cc-index-table: warc, robotstxt, crawldiagnostics, all. [warc]")
 @click.option("--urls", is_flag=True, help="Whole URLs instead of paths.")
-@_format_option("paths")
-@_output_option
+@format_option("paths")
+@output_option
 @silent_option
 @verbose_option
 @network_options
@@ -110,12 +85,12 @@ def files_command(
     prefix = settings.base_url if urls else ""
     rows = ((prefix + path,) for path in files(kind, crawl, subset=subset, settings=settings))
     column = Column("url" if urls else "path")
-    write_listing(rows, [column], format=_format(format, output), output=output)
+    write_listing(rows, [column], format=chosen_format(format, output), output=output)
 
 
 @click.command("jobs")
-@_format_option()
-@_output_option
+@format_option()
+@output_option
 @silent_option
 @verbose_option
 def jobs_command(format: str | None, output: str) -> None:  # noqa: A002 - the option's name
@@ -125,13 +100,13 @@ def jobs_command(format: str | None, output: str) -> None:  # noqa: A002 - the o
 
     rows = [(name, ", ".join(job.columns or ()), job.kind, job.summary) for name, job in shipped_jobs().items()]
     columns = [Column("job"), Column("columns"), Column("kind"), Column("what it yields")]
-    write_listing(rows, columns, format=_format(format, output), output=output)
+    write_listing(rows, columns, format=chosen_format(format, output), output=output)
 
 
 @click.command("runs")
 @click.option("--forget-gone", is_flag=True, help="Drop runs from the list whose output is gone.")
-@_format_option()
-@_output_option
+@format_option()
+@output_option
 @silent_option
 @verbose_option
 @data_dir_option
@@ -160,7 +135,7 @@ def runs_command(
     runs = past_runs(forget_gone=forget_gone, settings=Settings.resolve_for("runs", {"data_dir": data_dir}))
     numbers = ("done", "inputs", "failed", "rows")
     columns = [Column(field.name, right=field.name in numbers) for field in fields(PastRun)]
-    chosen = _format(format, output)
+    chosen = chosen_format(format, output)
     if listing_format(chosen, output) != "table":
         write_listing(map(astuple, runs), columns, format=chosen, output=output)
         return

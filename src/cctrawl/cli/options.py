@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,7 +32,7 @@ data_dir_option = click.option(
     shell_complete=complete_file,
     help="Where cached lists, the shared rate budget and the list of runs are kept.",
 )
-_NETWORK = (
+_WHERE_THINGS_ARE = (
     click.option(
         "--base-url",
         metavar="URL|FOLDER",
@@ -40,6 +40,9 @@ _NETWORK = (
         help="Root of what data.commoncrawl.org serves; s3:// too.",
     ),
     data_dir_option,
+)
+_NETWORK = (
+    *_WHERE_THINGS_ARE,
     click.option("--contact", metavar="TEXT", help="How to reach you; goes into the user agent."),
     click.option("--rate", metavar="N", help="Requests per second, 0 for no limit. [Common Crawl: 10, else none]"),
     click.option("--burst", metavar="N", help="Requests at once before the rate binds. [Common Crawl: 300]"),
@@ -55,22 +58,38 @@ _NETWORK = (
 RUN_FORMATS = ("csv", "jsonl", "parquet")
 RUN_KINDS = ("warc", "wat", "wet", "robotstxt", "non200responses")
 FILE_KINDS = (*RUN_KINDS, "cc-index", "cc-index-table", "segment")
+SUBSETS = ("warc", "robotstxt", "crawldiagnostics")
 ON_DAMAGE = ("skip", "raise")
 SETTING_NAMES = tuple(field.name for field in fields(Settings))
 
 
 def network_options(function: Function) -> Function:
     """Add the options on how to ask for bytes; the command gets them as one argument, ``settings``."""
+    return _with_settings(function, _NETWORK)
 
+
+def held_options(function: Function) -> Function:
+    """Add the options of commands that ask nothing of the network; they get ``settings`` too."""
+    return _with_settings(function, _WHERE_THINGS_ARE)
+
+
+def _with_settings(function: Function, options: Sequence[Callable[[Function], Function]]) -> Function:
     @functools.wraps(function)
-    def wrapped(**options: Any) -> Any:  # noqa: ANN401 - click hands over whatever its options hold
-        given = {name: options.pop(name) for name in SETTING_NAMES}
-        command = click.get_current_context().info_name or ""
-        return function(settings=Settings.resolve_for(command, given), **options)
+    def wrapped(**given: Any) -> Any:  # noqa: ANN401 - click hands over whatever its options hold
+        fields = {name: given.pop(name) for name in SETTING_NAMES if name in given}
+        return function(settings=Settings.resolve_for(_command_name(), fields), **given)
 
-    for option in reversed(_NETWORK):
+    for option in reversed(options):
         wrapped = option(wrapped)
-    return wrapped  # type: ignore[return-value]  # the same command, as click sees it
+    return wrapped  # type: ignore[return-value]  # the same
+
+
+def _command_name() -> str:
+    """The name behind ``cctrawl``, of a group's command the group's: so its table in config.toml is called."""
+    context = click.get_current_context()
+    while context.parent is not None and context.parent.parent is not None:
+        context = context.parent
+    return context.info_name or ""
 
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr; warnings and errors stay.")
@@ -201,6 +220,31 @@ class FormatOption(click.Option):
             if ending_format(str(opts["output"])) is not None:
                 return None, ParameterSource.DEFAULT
         return value, source
+
+
+output_option = click.option(
+    "-o", "--output", default="-", metavar="FILE", shell_complete=complete_file, help="Write to a file. [stdout]"
+)
+
+
+def format_option(*more: str) -> Callable[[Function], Function]:
+    """Return the ``--format`` of commands that list; more formats than all of them have may be named."""
+    return click.option(
+        "-f",
+        "--format",
+        cls=FormatOption,
+        type=click.Choice(["table", "jsonl", "csv", "parquet", *more]),
+        help="[table on a terminal, jsonl in a pipe, else by the file's ending]",
+    )
+
+
+def chosen_format(given: str | None, output: str) -> str | None:
+    """Return the format of a listing that the options tell; ``None`` for stdout without a format."""
+    if given is not None or output == "-":
+        return given
+    from cctrawl.output import format_of  # noqa: PLC0415 - not needed for --help
+
+    return format_of(output)
 
 
 class ManyValues(click.Command):

@@ -3,6 +3,9 @@
 What is pure, in the order to read it: ``thrift`` reads the tree that a footer is; ``schema``, ``statistics`` and
 ``footer`` say what the tree means (``fields`` looks into it); ``distillate`` takes from a footer what queries need
 first, without reading it all; ``keys`` holds ranges of keys against bounds.
+
+What asks the store: ``holdings`` which crawls are held, ``rowgroups`` which row groups may hold a key (``spans``
+tests many ranges at once, ``bounds`` makes texts of bounds), ``missing`` where there are no bounds.
 """
 
 from __future__ import annotations
@@ -18,9 +21,13 @@ from cctrawl.index.footer import (
     check_tail,
     parse_footer,
 )
+from cctrawl.index.holdings import held_selection, incomplete_holdings, open_held
 from cctrawl.index.keys import common_prefix, flipped, may_hold, successor
+from cctrawl.index.missing import UnorderedRowGroup, missing_row_groups, missing_statistics
+from cctrawl.index.rowgroups import FoundRowGroup, FoundRowGroups, find_row_groups, row_groups_with
 from cctrawl.index.schema import LogicalType, SchemaColumn
 from cctrawl.index.statistics import Statistics
+from cctrawl.store import HoldingRow, MissingRow, holdings
 
 __all__ = [
     "MAX_FOOTER_BYTES",
@@ -28,17 +35,30 @@ __all__ = [
     "Distillate",
     "Extent",
     "Footer",
+    "FoundRowGroup",
+    "FoundRowGroups",
+    "HoldingRow",
     "LogicalType",
+    "MissingRow",
     "RowGroup",
     "RowGroupBounds",
     "SchemaColumn",
     "SortingColumn",
     "Statistics",
+    "UnorderedRowGroup",
     "check_tail",
     "common_prefix",
     "distil",
+    "find_row_groups",
     "flipped",
+    "held_selection",
+    "holdings",
+    "incomplete_holdings",
     "may_hold",
+    "missing_row_groups",
+    "missing_statistics",
+    "open_held",
     "parse_footer",
+    "row_groups_with",
     "successor",
 ]

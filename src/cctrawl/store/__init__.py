@@ -3,8 +3,8 @@
 Read ``database`` first (how each file is opened), then one module per table family: ``rates`` (the rate budget
 that all commands, threads and processes of a user share), ``listings`` (cached listings), ``ledger`` (what a run
 has done), ``history`` (which runs there were), ``index`` (the tables of the index at hand), ``footers`` (what goes
-into them and comes out) and ``dictionaries`` (how footers are kept small). ``locks`` keeps two processes from the
-same work.
+into them and comes out), ``dictionaries`` (how footers are kept small) and ``rowgroups`` (what users ask of them).
+``locks`` keeps two processes from the same work.
 """
 
 from __future__ import annotations
@@ -32,6 +32,18 @@ from cctrawl.store.index import HELD, IMPORTED, UNDECODABLE, IndexFile, index_pa
 from cctrawl.store.ledger import FAILED, PLACED, STAGED, WAITING, InputRow, LedgerFile, Totals
 from cctrawl.store.listings import CachedListing, ListingCache
 from cctrawl.store.locks import is_locked, take_lock
+from cctrawl.store.rowgroups import (
+    HoldingRow,
+    MissingRow,
+    RowGroupRow,
+    Selection,
+    Span,
+    all_row_groups,
+    held_crawls,
+    holdings,
+    missing_by_crawl,
+    row_groups_between,
+)
 
 __all__ = [
     "FAILED",
@@ -49,26 +61,36 @@ __all__ = [
     "HeldFooter",
     "HistoryFile",
     "HistoryRow",
+    "HoldingRow",
     "IndexFile",
     "InputRow",
     "LedgerFile",
     "ListingCache",
+    "MissingRow",
     "Packed",
     "Press",
+    "RowGroupRow",
+    "Selection",
+    "Span",
     "Totals",
+    "all_row_groups",
     "bounds_of",
     "footer_sizes",
+    "held_crawls",
     "held_footers",
     "held_paths",
+    "holdings",
     "index_path",
     "is_locked",
     "listed_failures",
+    "missing_by_crawl",
     "note_listing",
     "open_database",
     "open_index",
     "put_file",
     "put_footers",
     "put_row_groups",
+    "row_groups_between",
     "take_lock",
     "undecodable",
 ]

@@ -1,0 +1,217 @@
+"""The commands that ask what is held of the index: status, missing, groups, show, export, import, rebuild."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cctrawl.cli.options import (
+    SUBSETS,
+    chosen_format,
+    format_option,
+    held_options,
+    output_option,
+    quiet_option,
+    silent_option,
+    verbose_option,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cctrawl.settings import Settings
+    from cctrawl.store import HoldingRow
+
+_TROUBLE = ("undecodable", "imported", "failed")
+_EXIT_NOTHING, _EXIT_INCOMPLETE = 3, 4
+_NUMBERS = {
+    "files", "listed", "undecodable", "imported", "failed", "row_groups", "rows", "bytes", "columns",
+    "row_group", "num_rows", "byte_size", "min_url", "max_url", "deprecated",
+}  # fmt: skip
+
+_crawl_option = click.option(
+    "-c", "--crawl", metavar="CRAWL", help="Of held crawls: an id, a year, latest, latest-N, or a list. [all]"
+)
+_subset_option = click.option(
+    "--subset",
+    type=click.Choice([*SUBSETS, "all"]),
+    default="warc",
+    metavar="NAME",
+    help="warc, robotstxt, crawldiagnostics, all. [warc]",
+)
+
+
+class _StatusByDefault(click.Group):
+    """A group that without a command is its command `status`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        begins_with_option = bool(args) and args[0].startswith("-") and args[0] not in ctx.help_option_names
+        if not ctx.resilient_parsing and (not args or begins_with_option):
+            args = ["status", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("index", cls=_StatusByDefault)
+def index_command() -> None:
+    """Ask what is held of the index: row groups, bounds, footers. `cctrawl harvest` fetches it.
+
+    \b
+    cctrawl index                                                   what is held, and what is lacking
+    cctrawl index groups commoncrawl.org -c CC-MAIN-2020-24         row groups that may hold a host's captures
+    cctrawl index missing                                           crawls without statistics of url_surtkey
+    cctrawl index export row_groups.parquet                         the row-group table, for others
+
+    Without a command it is `status`. Only `show` asks the network, for a file that is not held.
+    """  # noqa: D301 - \b is the character that keeps click from wrapping
+
+
+@index_command.command("status")
+@format_option()
+@output_option
+@quiet_option
+@verbose_option
+@held_options
+def status_command(settings: Settings, *, format: str | None, output: str, quiet: bool) -> None:  # noqa: A002 - the option's name
+    """List what is held of each crawl, newest first, and say what is lacking.
+
+    `files` are those whose footers are held, `listed` those that the crawl's listing has (empty: nobody looked),
+    `undecodable` footers are held and cannot be read, `imported` files came without a footer, `failed` ones could
+    not be had yet. `bytes` is the size of the files, `columns` the number of columns of their schema.
+
+    \b
+    cctrawl index
+    cctrawl index status -f csv -o held.csv
+    """  # noqa: D301 - \b is the character that keeps click from wrapping
+    from cctrawl.index import holdings, open_held  # noqa: PLC0415 - not needed for --help
+
+    with open_held(settings) as index:
+        rows = holdings(index)
+        size_bytes = index.size_bytes()
+    _write_holdings(rows, format, output)
+    if not quiet:
+        click.echo(f"{size_bytes / 1e6:,.1f} MB on disk", err=True)
+        _tell_lacking(rows)
+
+
+def _write_holdings(rows: Sequence[HoldingRow], format: str | None, output: str) -> None:  # noqa: A002 - as everywhere
+    from cctrawl.output import listing_format  # noqa: PLC0415 - not needed for --help
+
+    names = ["crawl", "subset", "files", "listed", *_TROUBLE, "row_groups", "rows", "bytes", "columns"]
+    shown = list(range(len(names)))
+    if listing_format(chosen_format(format, output), output) == "table":  # a screen is narrow: trouble that is none
+        shown = [at for at in shown if names[at] not in _TROUBLE or any(row[at] for row in rows)]
+    _write([[row[at] for at in shown] for row in rows], [names[at] for at in shown], format, output)
+
+
+def _tell_lacking(rows: Iterable[HoldingRow]) -> None:
+    lacking = [row for row in rows if row.files < (row.listed or 0)]
+    for subset in sorted({row.subset for row in lacking}):
+        crawls = ",".join(sorted({row.crawl for row in lacking if row.subset == subset}, reverse=True))
+        click.echo(f"hint: what is lacking: cctrawl harvest -c {crawls} --subset {subset}", err=True)
+    if any(row.undecodable for row in rows):
+        click.echo("hint: footers that cannot be decoded: cctrawl index rebuild lists them", err=True)
+
+
+@index_command.command("missing")
+@_crawl_option
+@_subset_option
+@click.option("--files", "by_file", is_flag=True, help="List the row groups instead of the crawls.")
+@format_option()
+@output_option
+@silent_option
+@verbose_option
+@held_options
+def missing_command(
+    *,
+    settings: Settings,
+    crawl: str | None,
+    subset: str,
+    by_file: bool,
+    format: str | None,  # noqa: A002 - the option's name
+    output: str,
+) -> None:
+    """List the crawls of which row groups lack statistics of url_surtkey, or have only the deprecated ones.
+
+    A line has the row groups and files of the crawl, how many row groups have a bound (`min_url`, `max_url`), and
+    how many only the deprecated pair. That pair is ordered by signed bytes: `cctrawl index groups` prunes by it all
+    the same. A row group without bounds may hold any key.
+
+    \b
+    cctrawl index missing
+    cctrawl index missing --files -c CC-MAIN-2020-24 -f csv
+    """  # noqa: D301 - \b is the character that keeps click from wrapping
+    from cctrawl.index import missing_row_groups, missing_statistics  # noqa: PLC0415 - not needed for --help
+
+    if not by_file:
+        rows = missing_statistics(crawls=crawl, subset=subset, settings=settings)
+        _write(rows, ("crawl", "row_groups", "files", "min_url", "max_url", "deprecated"), format, output)
+        return
+    names = ("path", "crawl", "subset", "row_group", "num_rows", "byte_size", "statistics")
+    _write(missing_row_groups(crawls=crawl, subset=subset, settings=settings), names, format, output)
+
+
+@index_command.command("groups")
+@click.argument("target")
+@click.option(
+    "-c",
+    "--crawl",
+    required=True,
+    metavar="CRAWL",
+    help="Of held crawls: an id, a year, latest, latest-N, all, or a list.",
+)
+@_subset_option
+@format_option()
+@output_option
+@quiet_option
+@verbose_option
+@held_options
+@click.pass_context
+def groups_command(
+    context: click.Context,
+    *,
+    settings: Settings,
+    target: str,
+    crawl: str,
+    subset: str,
+    format: str | None,  # noqa: A002 - the option's name
+    output: str,
+    quiet: bool,
+) -> None:
+    """List the row groups that may hold captures of TARGET, as far as their bounds of url_surtkey tell.
+
+    TARGET is a URL, `host/path`, `host/prefix*`, a host, `*.domain` or `surt:key`. Row groups whose statistics are
+    `absent` are listed too: they may hold anything.
+
+    \b
+    cctrawl index groups commoncrawl.org -c CC-MAIN-2020-24
+    cctrawl index groups '*.is' -c all -f csv -o groups.csv
+    """  # noqa: D301 - \b is the character that keeps click from wrapping
+    from cctrawl.index import FoundRowGroup, find_row_groups  # noqa: PLC0415 - not needed for --help
+
+    found = find_row_groups(target, crawl, subset=subset, settings=settings)
+    _write(found.row_groups, FoundRowGroup._fields, format, output)
+    for row in found.incomplete:
+        click.echo(_lacking(row), err=True)
+    if not found.row_groups and not quiet:
+        click.echo("no row group can hold it", err=True)
+    if found.incomplete:
+        context.exit(_EXIT_INCOMPLETE)
+    if not found.row_groups:
+        context.exit(_EXIT_NOTHING)
+
+
+def _lacking(row: HoldingRow) -> str:
+    """What the answer lacks, and the command that goes on."""
+    missing = (row.listed or 0) - row.files - row.imported
+    facts = [f"{missing} of {row.listed} files are not held"] if missing > 0 else []
+    facts += [f"{row.undecodable} footers cannot be decoded"] if row.undecodable else []
+    command = f"cctrawl harvest -c {row.crawl} --subset {row.subset}" if missing > 0 else "cctrawl index rebuild"
+    return f"{row.crawl} {row.subset}: {', '.join(facts)}; hint: {command}"
+
+
+def _write(rows: Iterable[Sequence[Any]], names: Sequence[str], format: str | None, output: str) -> None:  # noqa: A002 - as everywhere
+    from cctrawl.output import Column, write_listing  # noqa: PLC0415 - not needed for --help
+
+    columns = [Column(name, right=name in _NUMBERS) for name in names]
+    write_listing(rows, columns, format=chosen_format(format, output), output=output)

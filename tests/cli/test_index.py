@@ -1,0 +1,161 @@
+"""The commands that ask what is held of the index, as a shell calls them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.cli.test_defaults import completed
+from tests.held_index import Enter, group, path_of
+
+from cctrawl.settings import Settings
+
+CRAWL = "CC-MAIN-2020-24"
+Ask = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def ask(held: Settings, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Return what calls ``cctrawl index`` with the index of the other fixtures."""
+    monkeypatch.setenv("CCTRAWL_DATA_DIR", str(held.data_dir))
+    monkeypatch.setenv("CCTRAWL_BASE_URL", held.base_url)
+
+    def asked(*words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "cctrawl", "index", *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return asked
+
+
+def rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    """Return the objects of JSON lines."""
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("words", [[], ["status"], ["-f", "jsonl"]])
+def test_status_is_the_command_without_a_command(
+    words: list[str], ask: Ask, enter: Enter, listed: Callable[[str, int], None]
+) -> None:
+    """`cctrawl index` lists what is held, and says on stderr what it takes on disk and how to go on."""
+    enter([group(b"a", b"b")] * 2)
+    listed(CRAWL, 3)
+    done = ask(*words)
+    assert rows(done) == [
+        {
+            "crawl": CRAWL, "subset": "warc", "files": 1, "listed": 3, "undecodable": 0, "imported": 0, "failed": 0,
+            "row_groups": 2, "rows": 20, "bytes": 1000, "columns": None,
+        }
+    ]  # fmt: skip
+    assert "MB on disk" in done.stderr
+    assert f"cctrawl harvest -c {CRAWL} --subset warc" in done.stderr
+    assert ask(*words, "-q").stderr == ""
+
+
+def test_groups(ask: Ask, enter: Enter, tmp_path: Path) -> None:
+    """The row groups that may hold a target come in every format, with the names of the row-group table."""
+    path = enter([group(b"com,a", b"com,f"), group(b"com,f", b"com,z"), group(None, None, "absent")])
+    first = {"path": path, "row_group": 0, "num_rows": 10, "byte_size": 1000, "statistics": "ordered"}
+    found = rows(ask("groups", "example.com", "-c", CRAWL))
+    assert found[0] == {**first, "min": "com,a", "max": "com,f"}
+    assert [(row["row_group"], row["min"]) for row in found] == [(0, "com,a"), (2, None)]
+    lines = ask("groups", "example.com/*", "-c", "latest", "-f", "csv").stdout.splitlines()
+    assert next(csv.reader(lines)) == list(found[0])
+    assert ask("groups", "*.example.com", "-c", "2020", "-f", "table").stdout.splitlines()[0].split() == list(
+        found[0]
+    )
+    ask("groups", "surt:com,e", "-c", "all", "-o", tmp_path / "found.parquet")
+    assert (tmp_path / "found.parquet").read_bytes()[:4] == b"PAR1"
+
+
+def test_what_groups_ends_with(ask: Ask, enter: Enter, listed: Callable[[str, int], None]) -> None:
+    """Nothing found is 3, a partial answer 4, a wrong target 2; each is said on stderr."""
+    enter([group(b"com,a", b"com,f")])
+    assert "no row group" in ask("groups", "example.org", "-c", CRAWL, code=3).stderr
+    assert ask("groups", "example.org", "-c", CRAWL, "-q", code=3).stderr == ""
+    assert "hint: cctrawl harvest -c 2019" in ask("groups", "a.org", "-c", "2019", code=3).stderr.replace("`", "")
+    assert "hint" in ask("groups", "a b", "-c", CRAWL, code=2).stderr
+    listed(CRAWL, 3)
+    for host, count in (("example.com", 1), ("example.org", 0)):
+        done = ask("groups", host, "-c", CRAWL, code=4)
+        assert len(rows(done)) == count
+        assert "2 of 3 files are not held; hint: cctrawl harvest" in done.stderr
+
+
+def test_missing(ask: Ask, enter: Enter) -> None:
+    """Crawls with missing statistics have the columns of the seed's table; --files has the row groups."""
+    enter([group(b"a", b"b", "signed"), group(b"a", b"b")])
+    names = ["crawl", "row_groups", "files", "min_url", "max_url", "deprecated"]
+    assert rows(ask("missing")) == [dict(zip(names, [CRAWL, 2, 1, 1, 1, 1], strict=True))]
+    [found] = rows(ask("missing", "--files", "-c", "latest"))
+    assert found["path"] == path_of(CRAWL, "warc", 0)
+    assert found["statistics"] == "signed"
+    assert "robotstxt" in ask("missing", "--subset", "robotstxt", "-c", CRAWL, code=3).stderr
+
+
+def test_without_an_index(ask: Ask, held: Settings) -> None:
+    """Where nothing is harvested, each command says what to do, and leaves no file."""
+    for words in ([], ["missing"], ["groups", "a.org", "-c", "all"]):
+        assert "hint: `cctrawl harvest -c CRAWL` fetches it" in ask(*words, code=3).stderr
+    assert not held.data_dir.exists()
+
+
+def test_defaults_of_the_group(ask: Ask, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[index] in config.toml stands for all of its commands, each of which takes what it knows."""
+    enter([group(b"a", b"b", "signed")])
+    enter([group(b"a", b"b", "signed")], subset="robotstxt")
+    config = tmp_path / "config.toml"
+    monkeypatch.setenv("CCTRAWL_CONFIG", str(config))
+    config.write_text('[index]\nformat = "csv"\nsubset = "all"\ncrawl = "2020"\nbase-url = "/no"\n')
+    assert ask("missing").stdout.splitlines()[1] == f"{CRAWL},2,2,0,0,2"
+    assert ask().stdout.startswith("crawl,subset,files")
+    monkeypatch.setenv("CCTRAWL_SUBSET", "warc")
+    assert ask("missing").stdout.splitlines()[1] == f"{CRAWL},1,1,0,0,1"
+    config.write_text("[index]\nworkers = 1\n")
+    assert "[index] workers: there is no such setting in [index]" in ask("missing", code=2).stderr
+    assert "Usage: cctrawl index missing" in ask("missing", "--help").stdout
+    config.write_text('[index]\ndata-dir = "/no/such/folder"\n')
+    monkeypatch.delenv("CCTRAWL_DATA_DIR")
+    assert "/no/such/folder" in ask(code=3).stderr
+
+
+def test_the_group_is_completed() -> None:
+    """Shells complete its commands, and their options."""
+    assert {"plain,groups", "plain,missing", "plain,status"} <= set(completed("cctrawl index "))
+    assert completed("cctrawl index groups a.org --su") == ["plain,--subset"]
+
+
+@pytest.mark.usefixtures("ask")
+def test_a_terminal_gets_a_table_and_a_broken_pipe_ends_quietly(enter: Enter) -> None:
+    """On a terminal the listing is a table; whoever stops reading is no error."""
+    enter([group(b"a", b"z")] * 5000)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "cctrawl", "index"]
+    subprocess.run(command, stdout=theirs, stderr=subprocess.DEVNULL, check=True)
+    head = os.read(ours, 2000)
+    assert b"subset" in head
+    assert b"undecodable" not in head  # there is none: the column is left out
+    os.close(ours)
+    os.close(theirs)
+    line = f"{' '.join(command)} groups example.com -c all | head -n 1"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_asking_loads_little() -> None:
+    """The answer to a question needs neither pyarrow nor what asks the network."""
+    code = "import sys\nfrom cctrawl.cli import main\n"
+    code += "try: main(['index', 'groups', 'a.org', '-c', 'all'])\nexcept SystemExit: pass\n"
+    code += (
+        "print([name for name in ('pyarrow', 'rich', 'urllib3', 'botocore', 'zstandard') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]"]
