@@ -1,9 +1,10 @@
 """A server of footers on loopback, as its own process: listings, and index files of 1 GB that are not there.
 
 Files are zeros up to their footer; ``Content-Range`` and ``Content-Length`` tell their whole size. It speaks as
-much HTTP/1.1 as is needed to answer GET and HEAD, whole, by suffix and by range, on connections that stay, at little
-cost: it runs on the same cores as what it serves. Every answer takes ``--delay`` seconds. With ``--limit`` a bucket of
-one second's worth is refilled at that rate, and what finds it empty is answered with ``--status``.
+much HTTP/1.1 as is needed to answer GET and HEAD, whole, by suffix and by range, on connections that stay. It
+costs little, for it runs on the same cores as what it serves. Every answer takes ``--delay`` seconds. With
+``--limit`` a bucket of one second's worth is refilled at that rate; what finds it empty is answered with
+``--status``.
 
     python benchmarks/footer_server.py --files 25193 [--delay 0.05] [--limit 200 --status 503]
 """

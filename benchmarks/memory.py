@@ -40,7 +40,9 @@ class Peak:
         return f"RSS {self.rss / 1e6:6.1f} MB   PSS {self.pss / 1e6:6.1f} MB   USS {self.uss / 1e6:6.1f} MB"
 
 
-def watched(command: Sequence[str], stdin: IO[bytes] | None = None) -> tuple[Peak, list[Peak], float]:
+def watched(
+    command: Sequence[str], stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+) -> tuple[Peak, list[Peak], float]:
     """Run a command to its end.
 
     Returns:
@@ -50,7 +52,10 @@ def watched(command: Sequence[str], stdin: IO[bytes] | None = None) -> tuple[Pea
         SystemExit: the command failed.
     """
     began = time.perf_counter()
-    with tempfile.TemporaryFile() as errors, subprocess.Popen(command, stdin=stdin, stderr=errors) as process:
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=errors) as process,
+    ):
         main, children = Peak(), dict[int, Peak]()
         while process.poll() is None:
             main.see(process.pid)
