@@ -2,7 +2,7 @@
 
 What is pure, in the order to read it: ``thrift`` reads the tree that a footer is; ``schema``, ``statistics`` and
 ``footer`` say what the tree means (``fields`` looks into it); ``distillate`` takes from a footer what queries need
-first, without reading it all; ``keys`` holds ranges of keys against bounds.
+first, without reading it all; ``keys`` holds ranges of keys against bounds, ``values`` makes values of these.
 
 What asks the store: ``holdings`` which crawls are held, ``rowgroups`` which row groups may hold a key (``spans``
 tests many ranges at once, ``bounds`` makes texts of bounds), ``missing`` where there are no bounds.
@@ -27,6 +27,7 @@ from cctrawl.index.missing import UnorderedRowGroup, missing_row_groups, missing
 from cctrawl.index.rowgroups import FoundRowGroup, FoundRowGroups, find_row_groups, row_groups_with
 from cctrawl.index.schema import LogicalType, SchemaColumn
 from cctrawl.index.statistics import Statistics
+from cctrawl.index.values import arrow_type, decode_bound
 from cctrawl.store import HoldingRow, MissingRow, holdings
 
 __all__ = [
@@ -46,8 +47,10 @@ __all__ = [
     "SortingColumn",
     "Statistics",
     "UnorderedRowGroup",
+    "arrow_type",
     "check_tail",
     "common_prefix",
+    "decode_bound",
     "distil",
     "find_row_groups",
     "flipped",

@@ -33,6 +33,17 @@ _UNITS = {1: "MILLIS", 2: "MICROS", 3: "NANOS"}
 _UNORDERED = {
     "MAP", "LIST", "INTERVAL", "UNKNOWN", "VARIANT", "GEOMETRY", "GEOGRAPHY", "UNRECOGNIZED",
 }  # fmt: skip
+_BINARY = ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
+# Which physical types a logical type may annotate (LogicalTypes.md); the others take any.
+_ANNOTATED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("STRING", "ENUM", "JSON", "BSON"), _BINARY),
+    **dict.fromkeys(("UUID", "FLOAT16", "INTERVAL"), ("FIXED_LEN_BYTE_ARRAY",)),
+    "DECIMAL": ("INT32", "INT64", *_BINARY),
+    "DATE": ("INT32",),
+    "TIME": ("INT32", "INT64"),
+    "TIMESTAMP": ("INT64",),
+    "INTEGER": ("INT32", "INT64"),
+}
 _MAX_DEPTH = 64
 
 Order = Literal["signed", "bytes", "unsigned", "undefined"]
@@ -104,9 +115,16 @@ class SchemaColumn:
         meaning = self.logical_type.name if self.logical_type else ""
         if self.physical_type == "INT96" or meaning in _UNORDERED:
             return "undefined"
-        if self.physical_type in ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"):
+        if self.physical_type in _BINARY:
             return "signed" if meaning in ("DECIMAL", "FLOAT16") else "bytes"
         return "unsigned" if self.logical_type and not self.logical_type.is_signed else "signed"
+
+
+def applicable(meaning: LogicalType | None, physical_type: str) -> LogicalType | None:
+    """Return the logical type if values of the physical type can have it; else one that nothing is known about."""
+    if meaning and physical_type not in _ANNOTATED.get(meaning.name, PHYSICAL_TYPES):
+        return LogicalType("UNRECOGNIZED")
+    return meaning
 
 
 def read_columns(elements: list[Struct]) -> tuple[SchemaColumn, ...]:
@@ -169,7 +187,7 @@ def _column(element: Struct, place: _Place) -> SchemaColumn:
         path=place.path,
         physical_type=physical_type,
         type_length=quantity(element, 2, f"length of {'.'.join(place.path)}") if is_fixed else None,
-        logical_type=_logical_type(element),
+        logical_type=applicable(_logical_type(element), physical_type),
         converted_type=_converted_type(element),
         max_definition_level=place.definition_level,
         max_repetition_level=place.repetition_level,
