@@ -10,12 +10,9 @@ import pytest
 from cctrawl.progress import Snapshot, format_bytes, format_duration, open_progress
 
 
-def snapshot(**given: int) -> Snapshot:
-    """Return a snapshot of zeros but for what is given."""
-    zeros = dict.fromkeys(
-        ("total", "done", "failed", "source_bytes", "records", "rows", "retries", "refusals", "damaged"), 0
-    )
-    return Snapshot(**{**zeros, **given}, finished=float(given.get("done", 0)))  # type: ignore[arg-type]  # all ints
+def snapshot(total: int, done: int = 0, source_bytes: int = 0, records: int = 0, **troubles: int) -> Snapshot:
+    """Return a snapshot of a run."""
+    return Snapshot(total, done, float(done), source_bytes, {"records": records}, {"rows": 7}, troubles)
 
 
 def test_a_log_gets_a_line_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +27,7 @@ def test_a_log_gets_a_line_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = log.getvalue().splitlines()
     assert len(lines) == 3
     assert lines[-1].startswith("6/10 files · ")
-    assert "ETA 2 min" in lines[-1]
+    assert " · 2.0 MB/s · 100 records/s · 7 rows · ETA 2 min" in lines[-1]
 
 
 def test_quiet_keeps_what_must_be_said() -> None:
@@ -50,7 +47,7 @@ def test_trouble_is_in_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     log = io.StringIO()
     shown = open_progress(stream=log)
     clock[0] = 61.0
-    shown.update(snapshot(total=9, failed=1, retries=2, refusals=3, damaged=4))
+    shown.update(snapshot(total=9, failed=1, retries=2, refusals=3, resumed=0, damaged=4))
     assert "1 failed · 2 retries · 3 refusals · 4 damaged" in log.getvalue()
 
 

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from cctrawl.index import HarvestPlan, HarvestReport, harvest, plan_harvest
     from cctrawl.listings import crawls, files
     from cctrawl.runs import Job, PastRun, Plan, RunReport, job, past_runs, plan_run, responses, run, tally
     from cctrawl.warc import Damage, Record, RecordHead, read_records
 
 __all__ = [
     "Damage",
+    "HarvestPlan",
+    "HarvestReport",
     "Job",
     "PastRun",
     "Plan",
@@ -27,8 +30,10 @@ __all__ = [
     "crawls",
     "errors",
     "files",
+    "harvest",
     "job",
     "past_runs",
+    "plan_harvest",
     "plan_run",
     "read_records",
     "responses",
@@ -39,6 +44,8 @@ __all__ = [
 
 _HOMES = {
     "Damage": "cctrawl.warc",
+    "HarvestPlan": "cctrawl.index",
+    "HarvestReport": "cctrawl.index",
     "Job": "cctrawl.runs",
     "PastRun": "cctrawl.runs",
     "Plan": "cctrawl.runs",
@@ -47,8 +54,10 @@ _HOMES = {
     "RunReport": "cctrawl.runs",
     "crawls": "cctrawl.listings",
     "files": "cctrawl.listings",
+    "harvest": "cctrawl.index",
     "job": "cctrawl.runs",
     "past_runs": "cctrawl.runs",
+    "plan_harvest": "cctrawl.index",
     "plan_run": "cctrawl.runs",
     "read_records": "cctrawl.warc",
     "responses": "cctrawl.runs",

@@ -27,7 +27,7 @@ from cctrawl.store import ListingCache
 from cctrawl.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cctrawl.store import CachedListing
 
@@ -48,6 +48,7 @@ _SUFFIXES = {
 KINDS = tuple(_SUFFIXES)
 
 _CRAWL_ID = re.compile(r"CC-MAIN-\d{4}(-\d{2}|-\d{4})?")
+_INDEX_KINDS = ("cc-index", "cc-index-table")
 _ARC_CRAWLS = ("CC-MAIN-2008-2009", "CC-MAIN-2009-2010", "CC-MAIN-2012")
 _NEWS_ID = re.compile(r"CC-NEWS-(\d{4})-(\d{2})")
 _LATEST = re.compile(r"latest(?:-(\d{1,4}))?")
@@ -156,19 +157,44 @@ def files(
 
     Raises:
         InvalidInputError: an unknown kind or subset, or a kind that CC-NEWS does not have.
-        NotFoundError: no such crawl, or it has no listing of this kind.
+        NotFoundError: no such crawl, or it has no listing of this kind. Of the two kinds of index only if its id
+            was given, or no crawl has one: ``all``, years and ``latest-3`` pass over crawls without an index, which
+            are named in the log ``cctrawl``.
         TransportError, FormatError: a listing cannot be had or read, and no copy is cached.
     """
     if kind not in KINDS:
         raise InvalidInputError(f"no kind of file: {kind!r}", hint=f"one of {', '.join(KINDS)}")
     wanted = _subset_folder(kind, subset)
     with _Source(settings, transport) as source:
+        names = resolve_crawls(crawl, settings=source.settings, transport=source.transport)
         return [
             path
-            for name in resolve_crawls(crawl, settings=source.settings, transport=source.transport)
-            for path in source.paths(kind, name)
+            for paths in _listings(kind, names, _explicit(crawl), source)
+            for path in paths
             if path.endswith(_SUFFIXES[kind]) and wanted in path
         ]
+
+
+def _listings(kind: str, names: list[str], explicit: set[str], source: _Source) -> Iterator[list[str]]:
+    """Yield the listing of each crawl; those that have no index are passed over unless they were named."""
+    passed_over = []
+    for name in names:
+        may_lack = kind in _INDEX_KINDS and name not in explicit
+        try:
+            if may_lack and name in _ARC_CRAWLS:
+                raise _no_listing(kind, name)
+            yield source.paths(kind, name)
+        except NotFoundError:
+            if not may_lack:
+                raise
+            passed_over.append(name)
+    if names and passed_over == names:
+        raise NotFoundError(
+            f"no {kind} listing: {', '.join(names)}",
+            hint="crawls before 2013 have no index, the newest may have none yet",
+        )
+    if passed_over:
+        _log.warning("passed over, without a %s listing: %s", kind, ", ".join(passed_over))
 
 
 def _subset_folder(kind: str, subset: str | None) -> str:
@@ -192,6 +218,11 @@ def _resolve(name: str, source: _Source) -> list[str]:
     if not found:
         raise NotFoundError(f"no such crawl: {name}", hint=_suggestion(name, ids))
     return found
+
+
+def _explicit(expression: str) -> set[str]:
+    """Return the ids that a crawl expression names itself."""
+    return {name.upper() for name in map(str.strip, expression.split(",")) if is_crawl_id(name)}
 
 
 def _suggestion(name: str, ids: list[str]) -> str:
@@ -235,9 +266,7 @@ class _Source:
             base_url = self.settings.base_url
             return NotFoundError(f"no {kind} listing of {crawl} below {base_url}", hint="is the crawl's id right?")
         if crawl in ids:
-            return NotFoundError(
-                f"{crawl} has no listing of {kind} files", hint="old crawls lack some kinds; all have warc"
-            )
+            return _no_listing(kind, crawl)
         return NotFoundError(f"no such crawl: {crawl}", hint=_suggestion(crawl, ids))
 
     def _read(self, location: str, parse: Callable[[bytes, str], T]) -> T:
@@ -274,6 +303,12 @@ class _Source:
                 cache.put(location, data, time.time())
         except CctrawlError as error:
             _log.warning("%s; %s will be asked for again", error, location)
+
+
+def _no_listing(kind: str, crawl: str) -> NotFoundError:
+    return NotFoundError(
+        f"{crawl} has no listing of {kind} files", hint="old crawls lack some kinds; all have warc"
+    )
 
 
 def _listing_paths(kind: str, crawl: str) -> list[str]:

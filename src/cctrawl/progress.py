@@ -1,6 +1,6 @@
-"""How far a run is, on stderr: one live line on a terminal, one line a minute in a pipe or log.
+"""How far a run or harvest is, on stderr: one live line on a terminal, one line a minute in a pipe or log.
 
-The runner hands over a `Snapshot` every now and then; rates and the time left are worked out here.
+Whoever works hands over a `Snapshot` every now and then; rates and the time left are worked out here.
 """
 
 from __future__ import annotations
@@ -12,41 +12,38 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.live import Live
 
 _WINDOW_S = 30.0
 _LOG_INTERVAL_S = 60.0
 _LIVE_INTERVAL_S = 0.25
+_TOPIC_PAUSE_S = 10.0
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run at one moment. Counts grow from the beginning of this command, but for ``done`` and ``failed``.
+    """A run or harvest at one moment. Counts grow from the beginning of this command, but for ``done``.
 
     Attributes:
-        total: inputs of the run.
-        done: inputs whose rows are durable.
-        failed: quarantined inputs.
-        finished: inputs finished, in fractions of those under way, for the time left.
-        source_bytes: bytes read from the sources.
-        records: records read.
-        rows: rows yielded.
-        retries: requests and inputs tried again.
-        refusals: requests the server refused.
-        damaged: damaged places in the sources.
+        total: files there are to do.
+        done: files that are done for good.
+        finished: files finished, in fractions of those under way, for the time left.
+        source_bytes: bytes read, shown as a rate.
+        steps: what was done so often, by name, shown as rates: ``{"records": 1000}``.
+        results: what came of it so far, by name: ``{"rows": 20}``.
+        troubles: what went wrong so often, by name, shown when it is not 0.
         waiting: what everything waits for, if it does; for example a block.
     """
 
     total: int
     done: int
-    failed: int
     finished: float
     source_bytes: int
-    records: int
-    rows: int
-    retries: int
-    refusals: int
-    damaged: int
+    steps: Mapping[str, int]
+    results: Mapping[str, int]
+    troubles: Mapping[str, int]
     waiting: str = ""
 
 
@@ -84,20 +81,16 @@ class _Rates:
         now = time.monotonic()
         self._began = self._began or (now, snapshot.finished)
         self._history.append((now, snapshot))
-        while now - self._history[0][0] > _WINDOW_S:
+        while len(self._history) > 2 and now - self._history[1][0] >= _WINDOW_S:  # a log's lines are further apart
             self._history.popleft()
         then, earlier = self._history[0]
         passed_s = max(now - then, 1e-9)
         bytes_per_s = (snapshot.source_bytes - earlier.source_bytes) / passed_s
-        records_per_s = (snapshot.records - earlier.records) / passed_s
-        parts = [
-            f"{snapshot.done:,}/{snapshot.total:,} files",
-            f"{bytes_per_s / 1e6:.1f} MB/s",
-            f"{records_per_s:,.0f} records/s",
-            f"{snapshot.rows:,} rows",
-        ]
-        named = (("failed", snapshot.failed), ("retries", snapshot.retries), ("refusals", snapshot.refusals))
-        parts += [f"{number:,} {name}" for name, number in (*named, ("damaged", snapshot.damaged)) if number]
+        parts = [f"{snapshot.done:,}/{snapshot.total:,} files", f"{bytes_per_s / 1e6:.1f} MB/s"]
+        for name, number in snapshot.steps.items():
+            parts.append(f"{(number - earlier.steps[name]) / passed_s:,.0f} {name}/s")
+        parts += [f"{number:,} {name}" for name, number in snapshot.results.items()]
+        parts += [f"{number:,} {name}" for name, number in snapshot.troubles.items() if number]
         parts.append(snapshot.waiting or f"ETA {self._time_left(now, snapshot)}")
         return " · ".join(parts)
 
@@ -107,6 +100,21 @@ class _Rates:
         if done <= 0:
             return "unknown"
         return format_duration((snapshot.total - snapshot.finished) * (now - began_s) / done)
+
+
+class Topics:
+    """Keeps what is said again and again from filling the screen: each topic is due once in ten seconds."""
+
+    def __init__(self) -> None:
+        self._silent_until: dict[str, float] = {}
+
+    def is_due(self, topic: str) -> bool:
+        """Tell whether a topic may be spoken of; if so, it may not for a while. The counters go on telling."""
+        now = time.monotonic()
+        if now < self._silent_until.get(topic, 0.0):
+            return False
+        self._silent_until[topic] = now + _TOPIC_PAUSE_S
+        return True
 
 
 class _Log:

@@ -26,6 +26,7 @@ _COMMANDS = {
     "demo": ("cctrawl.cli.demo", "Run the main job on a small fake Common Crawl; needs no network."),
     "files": ("cctrawl.cli.listing", "List the files of one kind of a crawl."),
     "index": ("cctrawl.cli.index", "Ask what is held of the index: row groups, bounds, footers."),
+    "harvest": ("cctrawl.cli.harvesting", "Fetch the footers of index files, so that questions need no request."),
     "jobs": ("cctrawl.cli.listing", "List the jobs that come with cctrawl."),
     "run": ("cctrawl.cli.running", "Run a job over the files of a crawl and write its rows."),
     "runs": ("cctrawl.cli.listing", "List the runs there were, and how to go on with each."),

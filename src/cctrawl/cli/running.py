@@ -156,18 +156,13 @@ _NOT_PLANNED = ("timeout", "max_memory", "max_failures", "report", "quiet")
 def _show_plan(*, measure: bool, **options: Any) -> None:  # noqa: ANN401 - the options are those of `run`
     from dataclasses import asdict  # noqa: PLC0415 - not needed for --help
 
-    from cctrawl.output import Column, listing_format, write_listing  # noqa: PLC0415 - not needed for --help
+    from cctrawl.output import write_facts  # noqa: PLC0415 - not needed for --help
     from cctrawl.runs import plan_run  # noqa: PLC0415 - not needed for --help
 
     quiet = options["quiet"]
     chosen = {name: value for name, value in options.items() if name not in _NOT_PLANNED}
     plan = plan_run(chosen.pop("job"), measure=measure, **chosen)
-    facts = asdict(plan)
-    if listing_format(None, "-") == "table":
-        rows = [(name, "" if value is None else value) for name, value in facts.items()]
-        write_listing(rows, [Column("plan"), Column("", right=True)])
-    else:
-        write_listing([tuple(facts.values())], [Column(name) for name in facts])
+    write_facts("plan", asdict(plan))
     if not quiet:
         click.echo(plan.summary(), err=True)
 

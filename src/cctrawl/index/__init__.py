@@ -6,6 +6,9 @@ first, without reading it all; ``keys`` holds ranges of keys against bounds, ``v
 
 What asks the store: ``holdings`` which crawls are held, ``rowgroups`` which row groups may hold a key (``spans``
 tests many ranges at once, ``bounds`` makes texts of bounds), ``missing`` where there are no bounds.
+
+What fetches: ``harvesting`` (which files there are and which are missing), ``harvester`` (threads and one writer),
+``fetcher`` (one file), ``report`` (what came of it).
 """
 
 from __future__ import annotations
@@ -21,9 +24,11 @@ from cctrawl.index.footer import (
     check_tail,
     parse_footer,
 )
+from cctrawl.index.harvesting import harvest, plan_harvest
 from cctrawl.index.holdings import held_selection, incomplete_holdings, open_held
 from cctrawl.index.keys import common_prefix, flipped, may_hold, successor
 from cctrawl.index.missing import UnorderedRowGroup, missing_row_groups, missing_statistics
+from cctrawl.index.report import HarvestPlan, HarvestReport
 from cctrawl.index.rowgroups import FoundRowGroup, FoundRowGroups, find_row_groups, row_groups_with
 from cctrawl.index.schema import LogicalType, SchemaColumn
 from cctrawl.index.statistics import Statistics
@@ -38,6 +43,8 @@ __all__ = [
     "Footer",
     "FoundRowGroup",
     "FoundRowGroups",
+    "HarvestPlan",
+    "HarvestReport",
     "HoldingRow",
     "LogicalType",
     "MissingRow",
@@ -54,6 +61,7 @@ __all__ = [
     "distil",
     "find_row_groups",
     "flipped",
+    "harvest",
     "held_selection",
     "holdings",
     "incomplete_holdings",
@@ -62,6 +70,7 @@ __all__ = [
     "missing_statistics",
     "open_held",
     "parse_footer",
+    "plan_harvest",
     "row_groups_with",
     "successor",
 ]

@@ -6,7 +6,7 @@ prints what the listing commands found. `reading` reads rows back, `groups` adds
 """
 
 from cctrawl.output.groups import GroupedSums
-from cctrawl.output.listing import Column, listing_format, write_listing
+from cctrawl.output.listing import Column, listing_format, write_facts, write_listing
 from cctrawl.output.parts import (
     FORMATS,
     PartSummary,
@@ -39,6 +39,7 @@ __all__ = [
     "prepare_process",
     "read_rows",
     "text_value",
+    "write_facts",
     "write_file",
     "write_listing",
 ]

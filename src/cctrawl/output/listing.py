@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +79,20 @@ def write_listing(
             stream.write(line.encode("utf-8", lines.on_surrogate).decode())
             count += 1
     return count
+
+
+def write_facts(title: str, facts: Mapping[str, Any]) -> None:
+    """Write facts to stdout: a line for each on a terminal, under a title, else one row of JSON.
+
+    Args:
+        title: the title of the table.
+        facts: values by name; one of ``None`` is not known.
+    """
+    if listing_format(None, "-") == "table":
+        rows = [(name, "" if value is None else value) for name, value in facts.items()]
+        write_listing(rows, [Column(title), Column("", right=True)])
+    else:
+        write_listing([tuple(facts.values())], [Column(name) for name in facts])
 
 
 def _see_file(output: str) -> None:

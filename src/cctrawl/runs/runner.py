@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from cctrawl.errors import AbortedError, JobError
 from cctrawl.failures import GIVE_UP, RESUME_HINT, RETRY, STOP, FailureShare
-from cctrawl.progress import Progress, Snapshot
+from cctrawl.progress import Progress, Snapshot, Topics
 from cctrawl.runs.columns import RunColumns
 from cctrawl.runs.engine import Engine, Event, Failed, Finished, Progressed, Said
 from cctrawl.runs.ledger import RunFolder
@@ -26,7 +26,6 @@ from cctrawl.store import FAILED, WAITING
 _TURN_S = 0.5
 _ENTER_S = 0.05
 _SHOWN_LINES = 200
-_TOPIC_PAUSE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Runner:
         self._share = FailureShare(limits.max_failures, "the same command and --retry-failed")
         self._work = _Work()
         self._shown_lines = 0
-        self._silent_until: dict[str, float] = {}
+        self._topics = Topics()
         self._columns = RunColumns(self._ledger)
 
     @property
@@ -229,10 +228,8 @@ class Runner:
 
     def _say(self, event: Said) -> None:
         if event.topic:
-            now = time.monotonic()
-            if now < self._silent_until.get(event.topic, 0.0):
-                return  # the counters go on telling
-            self._silent_until[event.topic] = now + _TOPIC_PAUSE_S
+            if not self._topics.is_due(event.topic):
+                return
         else:
             self._shown_lines += 1
             if self._shown_lines > _SHOWN_LINES:
@@ -245,14 +242,16 @@ class Runner:
         return Snapshot(
             total=self._total,
             done=self._done,
-            failed=self._failed,
             finished=self._done + self._failed + sum(event.fraction for event in now.values()),
             source_bytes=work.source_bytes + sum(event.source_bytes for event in now.values()),
-            records=work.records + sum(event.records for event in now.values()),
-            rows=work.rows + sum(event.rows for event in now.values()),
-            retries=work.retries + sum(event.retries for event in now.values()),
-            refusals=work.refusals + sum(event.refusals for event in now.values()),
-            damaged=work.damaged,
+            steps={"records": work.records + sum(event.records for event in now.values())},
+            results={"rows": work.rows + sum(event.rows for event in now.values())},
+            troubles={
+                "failed": self._failed,
+                "retries": work.retries + sum(event.retries for event in now.values()),
+                "refusals": work.refusals + sum(event.refusals for event in now.values()),
+                "damaged": work.damaged,
+            },
             waiting="waiting for the server" if now and all(event.waiting for event in now.values()) else "",
         )
 

@@ -15,7 +15,7 @@ from cctrawl.transport.backend import FileEntry, Stream, Tail
 from cctrawl.transport.counters import Counters, CountersSnapshot
 from cctrawl.transport.events import TransportEvent
 from cctrawl.transport.folder_writer import sync_folder
-from cctrawl.transport.location import is_listed, is_s3, is_url, locate, see_s3
+from cctrawl.transport.location import below, is_listed, is_s3, is_url, locate, see_s3
 from cctrawl.transport.pacing import Policy
 from cctrawl.transport.transport import Transport
 
@@ -28,6 +28,7 @@ __all__ = [
     "Tail",
     "Transport",
     "TransportEvent",
+    "below",
     "is_listed",
     "is_s3",
     "is_url",

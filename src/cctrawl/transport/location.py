@@ -37,9 +37,19 @@ def locate(source: str | os.PathLike[str], base_url: str) -> str:
         return _checked(text)
     local = local_path(text)
     if is_listed(text):
-        quoted = is_url(base_url) and not is_s3(base_url)  # the keys of s3:// stand as they are
-        return base_url + (quote(text, safe="/=:@!$&'()*+,;~", errors="replace") if quoted else text)
+        return below(base_url, text)
     return str(local.absolute())
+
+
+def below(base_url: str, path: str) -> str:
+    """Return the location of a path of a listing, whatever lies on this machine.
+
+    Args:
+        base_url: as for `locate`.
+        path: the path as the listing has it.
+    """
+    quoted = is_url(base_url) and not is_s3(base_url)  # the keys of s3:// stand as they are
+    return base_url + (quote(path, safe="/=:@!$&'()*+,;~", errors="replace") if quoted else path)
 
 
 def is_listed(path: str) -> bool:

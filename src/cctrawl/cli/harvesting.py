@@ -1,0 +1,93 @@
+"""The command that brings the index to hand: harvest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cctrawl.cli.options import Quantity, Share, network_options, quiet_option, verbose_option
+from cctrawl.settings import Settings, parse_size
+
+if TYPE_CHECKING:
+    from cctrawl.index import HarvestReport
+
+# What `cctrawl.listings` and `cctrawl.index` know; they are not imported for --help.
+SUBSETS = ("warc", "robotstxt", "crawldiagnostics", "all")
+MOST_CONNECTIONS = 64
+
+
+@click.command("harvest")
+@click.option(
+    "-c",
+    "--crawl",
+    required=True,
+    metavar="CRAWL",
+    help="An id, a year, latest, latest-N, all, or a comma list.",
+)
+@click.option("--subset", type=click.Choice(SUBSETS), default="warc", help="Which partition. [warc]")
+@click.option(
+    "--connections",
+    type=click.IntRange(1, MOST_CONNECTIONS),
+    default=32,
+    metavar="N",
+    help="Requests at once, up to 64. [32]",
+)
+@click.option(
+    "--max-failures",
+    type=Share(),
+    default="5%",
+    metavar="SHARE",
+    help="Stop if more of the last 200 files fail. [5%]",
+)
+@click.option(
+    "--max-footer",
+    type=Quantity("size", parse_size),
+    default="16MiB",
+    metavar="SIZE",
+    help="What says it is longer is taken for no footer. [16MiB]",
+)
+@click.option("--plan", is_flag=True, help="Only tell the files, requests, bytes and time that are left.")
+@quiet_option
+@verbose_option
+@network_options
+@click.pass_context
+def harvest_command(context: click.Context, /, *, plan: bool, crawl: str, subset: str, **options: Any) -> None:  # noqa: ANN401 - the options are those of `harvest`
+    """Fetch the footers of a crawl's index files, so that questions to the index need no request.
+
+    Only those that are not held are asked for, with one request each as a rule. The same command goes on where it
+    stopped, whatever it died of, and tries files that failed again. They are kept in the data folder, compressed.
+
+    \b
+    cctrawl harvest -c CC-MAIN-2020-24
+    cctrawl harvest -c all --plan
+    cctrawl harvest -c 2019,2020 --subset all
+    """  # noqa: D301 - \b is the character that keeps click from wrapping
+    if plan:
+        _show_plan(crawl, subset, options["settings"], quiet=options["quiet"])
+        return
+    from cctrawl.index import harvest  # noqa: PLC0415 - not needed for --help
+
+    report = harvest(crawl, subset=subset, on_report=_tell, **options)
+    if report.exit_code:
+        context.exit(report.exit_code)
+
+
+def _show_plan(crawl: str, subset: str, settings: Settings, *, quiet: bool) -> None:
+    from dataclasses import asdict  # noqa: PLC0415 - not needed for --help
+
+    from cctrawl.index import plan_harvest  # noqa: PLC0415 - not needed for --help
+    from cctrawl.output import write_facts  # noqa: PLC0415 - not needed for --help
+
+    plan = plan_harvest(crawl, subset=subset, settings=settings)
+    write_facts("plan", asdict(plan))
+    if not quiet:
+        click.echo(plan.summary(), err=True)
+
+
+def _tell(report: HarvestReport) -> None:
+    click.echo(report.summary(), err=True)
+    if report.state == "incomplete":
+        click.echo("hint: the same command tries the failed files again", err=True)
+    elif report.state == "interrupted":
+        click.echo("hint: everything fetched so far is kept: the same command goes on", err=True)

@@ -1,0 +1,156 @@
+"""One index file: its footer fetched, checked, distilled and compressed. What a thread of a harvest does."""
+
+from __future__ import annotations
+
+import threading
+from bisect import insort
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cctrawl.errors import AccessDeniedError, CctrawlError, FormatError, NotFoundError
+from cctrawl.index.distillate import RowGroupBounds, distil
+from cctrawl.index.footer import TAIL_BYTES, check_tail
+from cctrawl.index.keys import flipped
+from cctrawl.store import FooterRow, GroupRow
+from cctrawl.transport import below
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cctrawl.store import Press
+    from cctrawl.transport import Transport
+
+_FIRST_REQUEST_BYTES = 128 * 2**10
+_REMEMBERED = 1000  # footers of a crawl's subset: 300 there are
+_SHARE = 0.99  # of them fit into one request: one giant does not make all others expensive
+_MARGIN = 1.1
+
+
+@dataclass(frozen=True)
+class IndexedFile:
+    """A file of the columnar index, as a listing has it.
+
+    Attributes:
+        path: its path below the base URL.
+        crawl: its crawl.
+        subset: its subset.
+    """
+
+    path: str
+    crawl: str
+    subset: str
+
+
+class FooterNeed:
+    """How many bytes to ask for, so that one request brings a footer as a rule; safe for threads.
+
+    Args:
+        known: crawl, subset and size in bytes of footers that are held.
+    """
+
+    def __init__(self, known: Iterable[tuple[str, str, int]] = ()) -> None:
+        self._sizes: dict[tuple[str, str], list[int]] = {}
+        self._lock = threading.Lock()
+        for crawl, subset, size in known:
+            self.learn(crawl, subset, size)
+
+    def learn(self, crawl: str, subset: str, footer_bytes: int) -> None:
+        """Take note of a footer's size."""
+        with self._lock:
+            sizes = self._sizes.setdefault((crawl, subset), [])
+            if len(sizes) < _REMEMBERED:
+                insort(sizes, footer_bytes)
+
+    def bytes_to_ask(self, crawl: str, subset: str) -> int:
+        """Return the length of the suffix to ask for: with some room, what the footers of its sisters need."""
+        with self._lock:
+            sizes = self._sizes.get((crawl, subset))
+            if not sizes:
+                return _FIRST_REQUEST_BYTES
+            return int(sizes[int(_SHARE * (len(sizes) - 1))] * _MARGIN) + 2**10
+
+
+class FooterFetcher:
+    """Fetches footers; safe for threads.
+
+    Args:
+        transport: how to ask.
+        base_url: where the paths lie.
+        need: how much to ask for.
+        press: makes footers small.
+        max_footer_bytes: a footer that says it is longer is none.
+
+    Attributes:
+        second_requests: footers that needed a second request.
+    """
+
+    def __init__(
+        self, transport: Transport, base_url: str, *, need: FooterNeed, press: Press, max_footer_bytes: int
+    ) -> None:
+        self._transport = transport
+        self._base_url = base_url
+        self._need = need
+        self._press = press
+        self._max_footer_bytes = max_footer_bytes
+        self._lock = threading.Lock()
+        self.second_requests = 0
+
+    def fetch(self, file: IndexedFile) -> FooterRow:
+        """Return the footer of a file; one that cannot be decoded, too, with the reason.
+
+        Raises:
+            FormatError: the end of the file is no footer.
+            NotFoundError, AccessDeniedError, TransportError, AbortedError: as `Transport.read_tail`.
+        """
+        footer, size = self._footer(file)
+        self._need.learn(file.crawl, file.subset, len(footer))
+        packed = self._press.packed(file.crawl, footer)
+        try:
+            distillate = distil(footer, name=file.path)
+        except FormatError as error:
+            return FooterRow(file.path, file.crawl, file.subset, size, len(footer), packed, error=str(error))
+        return FooterRow(
+            file.path,
+            file.crawl,
+            file.subset,
+            size,
+            len(footer),
+            packed,
+            distillate.columns,
+            distillate.num_rows,
+            tuple(group_row(group) for group in distillate.rows),
+        )
+
+    def _footer(self, file: IndexedFile) -> tuple[bytes, int]:
+        """Return the footer, without the eight bytes behind it, and the size of the file."""
+        location = below(self._base_url, file.path)
+        tail = self._transport.read_tail(location, self._need.bytes_to_ask(file.crawl, file.subset))
+        length = check_tail(tail.data, file.path, self._max_footer_bytes)
+        start = tail.size - TAIL_BYTES - length
+        if start < 0:
+            raise FormatError(
+                f"{file.path} is no Parquet file: a footer of {length:,} bytes in a file of {tail.size:,}",
+                hint="is the file whole?",
+            )
+        if start >= tail.start:
+            return tail.data[start - tail.start : -TAIL_BYTES], tail.size
+        with self._lock:
+            self.second_requests += 1
+        missing = self._transport.read_range(location, start, tail.start)
+        return missing + tail.data[:-TAIL_BYTES], tail.size
+
+
+def group_row(group: RowGroupBounds) -> GroupRow:
+    """Return a row group as the index holds it: with bounds as bytes that compare, or with none."""
+    low, high, statistics = group.min, group.max, group.statistics
+    if low is None or high is None:
+        return GroupRow(group.num_rows, group.byte_size, "absent", None, None)
+    if statistics == "signed":
+        low, high = flipped(low), flipped(high)
+    return GroupRow(group.num_rows, group.byte_size, statistics, low, high)
+
+
+def failure_kind(error: CctrawlError) -> str:
+    """Return in a word why a footer did not come: ``missing``, ``denied``, ``no footer`` or ``network``."""
+    kinds = ((NotFoundError, "missing"), (AccessDeniedError, "denied"), (FormatError, "no footer"))
+    return next((kind for of, kind in kinds if isinstance(error, of)), "network")
