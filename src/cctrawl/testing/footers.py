@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
-from cctrawl.index.thrift import BINARY, I64, LIST, STRUCT, Field, List, Struct, read_struct, write_struct
+from cctrawl.index.thrift import BINARY, I16, I64, LIST, STRUCT, Field, List, Struct, read_struct, write_struct
 
 if TYPE_CHECKING:
     from cctrawl.testing.generations import Column, Generation, ParquetMr
@@ -61,8 +61,8 @@ def rewritten(data: bytes, generation: Generation, groups: Sequence[Sequence[Row
     footer, _ = read_struct(data, start)
     for element in _structs(footer[2]):
         _rewrite_element(element, generation.writer)
-    for group, rows in zip(_structs(footer[4]), groups, strict=True):
-        _rewrite_group(group, generation, rows)
+    for number, rows in enumerate(groups):
+        _rewrite_group(_structs(footer[4])[number], number, generation, rows)
     footer[5] = Field(LIST, List(STRUCT, [_spark_schema(generation)]))
     footer[6] = Field(BINARY, generation.writer.created_by.encode())
     if not generation.writer.orders_unsigned:
@@ -80,25 +80,29 @@ def _rewrite_element(element: Struct, writer: ParquetMr) -> None:
         element.pop(10, None)
 
 
-def _rewrite_group(group: Struct, generation: Generation, rows: Sequence[Row]) -> None:
-    """A row group: 1 are its columns, from 5 on stands what is younger than parquet-mr 1.11."""
+def _rewrite_group(group: Struct, number: int, generation: Generation, rows: Sequence[Row]) -> None:
+    """A row group: 1 are its columns; 5 to 7, the last its number, are younger than parquet-mr 1.11."""
     for chunk, column in zip(_structs(group[1]), generation.columns, strict=True):
         _rewrite_chunk(chunk, column, [row[column.name] for row in rows], generation)
+    group[7] = Field(I16, number)
     if not generation.writer.has_dictionary_offset:
-        for younger in [field for field in group if field >= 5]:
-            del group[younger]
+        for younger in (5, 6, 7):
+            group.pop(younger, None)
 
 
 def _rewrite_chunk(chunk: Struct, column: Column, values: list[CellValue], generation: Generation) -> None:
     """A column chunk: 2 is its file offset, 3 its metadata; there, 9 is the data page's and 11 the dictionary's."""
     meta = cast("Struct", chunk[3].value)
-    start = meta.get(11, meta[9])
     if not generation.writer.has_dictionary_offset:
-        meta[9] = start
-        meta.pop(11, None)
+        meta[9] = meta.pop(11, meta[9])
+    chunk[2] = meta[9]
     meta.pop(16, None)  # statistics of sizes are younger than all these writers
-    meta[12] = Field(STRUCT, _statistics(column, values, generation))
-    chunk[2], chunk[3] = start, Field(STRUCT, _in_order(meta))
+    statistics = _statistics(column, values, generation)
+    meta[12] = Field(STRUCT, statistics)
+    if not statistics:
+        for place in (6, 7):  # of the column index: bounds that are too long for the one are so for the other
+            chunk.pop(place, None)
+    chunk[3] = Field(STRUCT, _in_order(meta))
 
 
 def _statistics(column: Column, values: list[CellValue], generation: Generation) -> Struct:

@@ -27,6 +27,7 @@ public class IndexSample {
           + " required binary url_surtkey (UTF8);"
           + " optional int32 url_port;"
           + " required int96 fetch_time;"
+          + " required int64 fetch_time_millis (TIMESTAMP_MILLIS);"
           + " required int32 fetch_status (INT_16);"
           + " optional binary content_mime_type (UTF8);"
           + " required int32 warc_record_offset; }";
@@ -69,7 +70,8 @@ public class IndexSample {
     if (number % 3 == 0) {
       row.add("url_port", 8000 + number);
     }
-    row.add("fetch_time", new NanoTime(2458137, number * 1_000_000_000L)); // 2018-01-18, a second apart
+    row.add("fetch_time", new NanoTime(2458137, number * 1_000_000_000L)); // from 2018-01-18 on, a second apart
+    row.add("fetch_time_millis", 1_516_233_600_000L + number * 1000);
     row.add("fetch_status", number % 10 == 0 ? 404 : 200);
     if (number % 4 != 0) {
       row.add("content_mime_type", number % 2 == 0 ? "text/html" : "application/pdf");
