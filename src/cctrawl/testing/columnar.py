@@ -97,7 +97,7 @@ def write_columnar(root: Path, crawl: str, pages: Iterable[FakePage], shape: Ind
             path = f"{index_folder(crawl)}subset={subset}/{name}"
             size = shape.rows_per_group
             groups = [dealt[start : start + size] for start in range(0, len(dealt), size)]
-            _write_file(root / path, generation, groups, size)
+            write_index_file(root / path, crawl, groups)
             files.append(FakeIndexFile(path, crawl, subset, tuple(_row_group(rows, generation) for rows in groups)))
     return files
 
@@ -134,17 +134,23 @@ def _zipped(rows: list[Row]) -> list[Row]:
     return [row for _, row in sorted(places, key=lambda place: place[0])]
 
 
-def _write_file(path: Path, generation: Generation, groups: Sequence[list[Row]], rows_per_group: int) -> None:
+def write_index_file(file: Path, crawl: str, groups: Sequence[Sequence[Row]]) -> None:
+    """Write an index file with these row groups, as those of this crawl were written; its folder is made.
+
+    Args:
+        file: where.
+        crawl: its id decides how.
+        groups: the rows of each row group, with a value or ``None`` for each of the crawl's columns.
+    """
     import pyarrow as pa  # noqa: PLC0415 - only the index needs it, and it is slow to load
     from pyarrow import parquet  # noqa: PLC0415 - the same
 
-    rows = [row for group in groups for row in group]
-    stream = BytesIO()
-    parquet.write_table(
-        pa.Table.from_pylist(rows, schema=_schema(pa, generation)),
+    generation = generation_of(crawl)
+    stream, schema = BytesIO(), _schema(pa, generation)
+    with parquet.ParquetWriter(
         stream,
+        schema,
         compression="gzip" if generation.codec == "gz" else generation.codec,
-        row_group_size=rows_per_group,
         version="1.0",
         data_page_size=4096,
         data_page_version="1.0",
@@ -152,9 +158,11 @@ def _write_file(path: Path, generation: Generation, groups: Sequence[list[Row]],
         use_deprecated_int96_timestamps=generation.is_int96,
         write_page_index=generation.writer.has_page_index,
         store_schema=False,
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(rewritten(stream.getvalue(), generation, groups))
+    ) as writer:
+        for rows in groups:
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema), row_group_size=len(rows))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(rewritten(stream.getvalue(), generation, groups))
 
 
 def _schema(pa: Any, generation: Generation) -> pa.Schema:  # noqa: ANN401 - the module, which is loaded late
