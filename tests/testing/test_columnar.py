@@ -206,6 +206,23 @@ def test_old_files_are_zipped_sorted_runs(ages: FakeCrawls, fake: FakeCrawls) ->
                 assert any(overlaps)
 
 
+@pytest.mark.parametrize("crawl", ["CC-MAIN-2021-49", SORTED])
+def test_page_indexes_call_zipped_files_sorted(crawl: str, tmp_path: Path) -> None:
+    """Page indexes of zipped files, too, say ASCENDING; it is true of their bounds alone, for pages overlap."""
+    size = replace(TINY, crawls=(crawl,), pages_per_file=300, index_files=1, rows_per_group=150, arc=(), news=())
+    built = build(tmp_path / "fake", size=size)
+    (file,) = built.index_files(crawl)
+    data = (built.root / file.path).read_bytes()
+    for group in structs(footer_of(built.root / file.path), 4):
+        place: Any = structs(group, 1)[0][6].value
+        index: Any = read_struct(data, place)[0]
+        lows, highs = index[2].value.values, index[3].value.values
+        assert len(lows) > 10
+        assert index[4].value == 1  # ASCENDING
+        assert (lows, highs) == (sorted(lows), sorted(highs))
+        assert any(low < high for low, high in zip(lows[1:], highs, strict=False)) == (crawl != SORTED)
+
+
 def test_equal_names_mean_equal_bytes(tmp_path: Path) -> None:
     """Files of another seed or another size have other names: who keeps footers by path must not mix them up."""
     tiny = replace(TINY, crawls=(SORTED,), arc=(), news=())

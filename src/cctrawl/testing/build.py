@@ -48,6 +48,7 @@ class Size:
         cdx_files: CDXJ files per crawl.
         index_files: files of the columnar index per crawl and subset (300 in Common Crawl).
         rows_per_group: rows in a row group of the columnar index.
+        index_page_bytes: about how much of a column is in a page of the columnar index (1 MiB in Common Crawl).
         long_urls: ids of the crawls that have a page whose URL is longer than 4 KiB, so that the row group of the
             columnar index that it is in has no statistics.
     """
@@ -64,6 +65,7 @@ class Size:
     cdx_files: int = 3
     index_files: int = 3
     rows_per_group: int = 10
+    index_page_bytes: int = 256
     long_urls: tuple[str, ...] = ("CC-MAIN-2020-24",)
 
 
@@ -71,7 +73,7 @@ SIZES = {
     "small": Size(),
     "medium": Size(
         segments=4, files_per_segment=4, pages_per_file=120, page_bytes=15_000, sites=400,
-        lines_per_block=300, rows_per_group=100,
+        lines_per_block=300, rows_per_group=100, index_page_bytes=1024,
     ),
 }  # fmt: skip
 
@@ -242,7 +244,7 @@ def _write_indexes(
     captures = [page for file in pages.values() for page in file]
     cdxj = write_cdxj(root, crawl, captures, lines_per_block=size.lines_per_block, file_count=size.cdx_files)
     write_listing(root, _folder(crawl), "cc-index", cdxj)
-    shape = IndexShape(size.index_files, size.rows_per_group, salt=f"{seed} {size}")
+    shape = IndexShape(size.index_files, size.rows_per_group, size.index_page_bytes, salt=f"{seed} {size}")
     files = write_columnar(root, crawl, captures, shape)
     # Common Crawl's list begins with the folder.
     write_listing(root, _folder(crawl), "cc-index-table", [index_folder(crawl), *(file.path for file in files)])

@@ -74,11 +74,13 @@ class IndexShape:
     Attributes:
         files: files per subset; a subset of fewer rows has as many as rows.
         rows_per_group: rows in a row group, the last of a file may have fewer.
+        page_bytes: about how much of a column is in a page before compression; columns differ in rows per page.
         salt: equal salts give equal names of files: it tells everything that their bytes depend on.
     """
 
     files: int
     rows_per_group: int
+    page_bytes: int
     salt: str
 
 
@@ -97,7 +99,7 @@ def write_columnar(root: Path, crawl: str, pages: Iterable[FakePage], shape: Ind
             path = f"{index_folder(crawl)}subset={subset}/{name}"
             size = shape.rows_per_group
             groups = [dealt[start : start + size] for start in range(0, len(dealt), size)]
-            write_index_file(root / path, crawl, groups)
+            write_index_file(root / path, crawl, groups, page_bytes=shape.page_bytes)
             files.append(FakeIndexFile(path, crawl, subset, tuple(_row_group(rows, generation) for rows in groups)))
     return files
 
@@ -134,13 +136,14 @@ def _zipped(rows: list[Row]) -> list[Row]:
     return [row for _, row in sorted(places, key=lambda place: place[0])]
 
 
-def write_index_file(file: Path, crawl: str, groups: Sequence[Sequence[Row]]) -> None:
+def write_index_file(file: Path, crawl: str, groups: Sequence[Sequence[Row]], *, page_bytes: int = 256) -> None:
     """Write an index file with these row groups, as those of this crawl were written; its folder is made.
 
     Args:
         file: where.
         crawl: its id decides how.
         groups: the rows of each row group, with a value or ``None`` for each of the crawl's columns.
+        page_bytes: about how much of a column is in a page before compression.
     """
     import pyarrow as pa  # noqa: PLC0415 - only the index needs it, and it is slow to load
     from pyarrow import parquet  # noqa: PLC0415 - the same
@@ -152,7 +155,8 @@ def write_index_file(file: Path, crawl: str, groups: Sequence[Sequence[Row]]) ->
         schema,
         compression="gzip" if generation.codec == "gz" else generation.codec,
         version="1.0",
-        data_page_size=4096,
+        data_page_size=page_bytes,
+        write_batch_size=max(1, page_bytes // 64),  # after so many rows it looks whether a page is full
         data_page_version="1.0",
         use_dictionary=[name for name in generation.column_names if name not in ("url_surtkey", "url")],
         use_deprecated_int96_timestamps=generation.is_int96,
