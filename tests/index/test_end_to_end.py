@@ -86,7 +86,8 @@ def targets_of(held: Held, rng: Random) -> list[str]:
         url, host, key = str(row["url"]), str(row["url_host_name"]), str(row["url_surtkey"])
         domain = host.removeprefix("www.")
         found += [url, host, f"*.{domain}", f"*.{host.rpartition('.')[2]}", f"surt:{key}"]
-        found += [url.partition("?")[0][: rng.randrange(len(host) + 9, len(host) + 20)] + "*"]
+        root, _, path = url.partition("?")[0].partition(host)
+        found += [f"{root}{host}{path[: path.index('/') + rng.randrange(1, 12)]}*"]
     return [*found, "absent.example.net", "*.zz", "https://absent.example.com/", "a.b/c*", "surt:~"]
 
 

@@ -55,8 +55,8 @@ def make_page(rng: random.Random, site: Site, page_bytes: int) -> Answer:
 
 def make_long_page(rng: random.Random, sites: Iterable[Site], page_bytes: int) -> Answer:
     """Return a page whose URL is longer than 4 KiB and whose SURT key comes after those of all other pages."""
-    last = max(sites, key=lambda site: surt_key(f"{site.root}/~"))
-    return replace(make_page(rng, last, page_bytes), url=f"{last.root}/~{'long' * 1050}")
+    last = max(sites, key=lambda site: surt_key(f"{site.root}/~~"))
+    return replace(make_page(rng, last, page_bytes), url=f"{last.root}/~~{'long' * 1050}")
 
 
 def make_failure(rng: random.Random, site: Site) -> Answer:
