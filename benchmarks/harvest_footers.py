@@ -30,7 +30,6 @@ from memory import watched
 from side_by_side import keep
 
 _DELAY_S = 0.05
-_CCTRAWL = str(Path(sys.executable).parent / "cctrawl")
 
 
 @dataclass(frozen=True)
@@ -52,17 +51,31 @@ class Harvest:
     again_s: float = 0.0
 
 
+def our_command(url: str, data_dir: Path) -> list[str]:
+    """Return the command that harvests all that a server has."""
+    command = [str(Path(sys.executable).parent / "cctrawl"), "harvest", "-c", "all", "--quiet"]
+    return [*command, "--connections", str(CONNECTIONS), "--base-url", url, "--data-dir", str(data_dir)]
+
+
 def ours(server: FooterServer, out: Path) -> Harvest:
     """Harvest with the command, twice."""
-    command = [_CCTRAWL, "harvest", "-c", "all", "--rate", "0", "--connections", str(CONNECTIONS), "--quiet"]
-    command += ["--base-url", server.url, "--data-dir", str(out)]
+    command = [*our_command(server.url, out), "--rate", "0"]
     seconds, cpu_s, peak_bytes, _ = _run(command)
     requests = server.take_counts().requests
-    arrived = _held(out)
+    arrived = held_footers(out)
     again_s, *_ = _run(command)
     if server.take_counts().requests > 1:
         raise SystemExit("the second harvest asked for what was held")
     return Harvest(arrived, seconds, seconds, cpu_s, peak_bytes, requests / arrived, again_s)
+
+
+def held_footers(data_dir: Path) -> int:
+    """Return how many footers the store in a data folder holds."""
+    (store,) = data_dir.glob("index*.sqlite")
+    connection = sqlite3.connect(store)
+    (count,) = connection.execute("SELECT count(*) FROM file WHERE state = 'held'").fetchone()
+    connection.close()
+    return int(count)
 
 
 def peer(client: str, server: FooterServer, out: Path) -> Harvest:
@@ -84,14 +97,6 @@ def _run(command: Sequence[str]) -> tuple[float, float, int, bytes]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return seconds, cpu_s, peak.rss + sum(child.rss for child in children), printed
-
-
-def _held(data_dir: Path) -> int:
-    (store,) = data_dir.glob("index*.sqlite")
-    connection = sqlite3.connect(store)
-    (count,) = connection.execute("SELECT count(*) FROM file WHERE state = 'held'").fetchone()
-    connection.close()
-    return int(count)
 
 
 def _median(harvests: Sequence[Harvest]) -> Harvest:
