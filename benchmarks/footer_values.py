@@ -85,8 +85,8 @@ def bounds(
     some, few = number(rows // 3), number(rows // 900)
     first, last = _warc(crawl, 0, number(20) // 19), _warc(crawl, 99, 899 - number(20) // 19)
     texts: dict[str, tuple[str, str, int]] = {
-        "url_surtkey": (f"{low.surt}{_path(rng)}", f"{high.surt}{_path(rng)}", 0),
-        "url": (f"http://{word()}.{low.registered}/", f"https://www.{high.registered}/{_path(rng)}", 0),
+        "url_surtkey": (f"{low.surt}{random_path(rng)}", f"{high.surt}{random_path(rng)}", 0),
+        "url": (f"http://{word()}.{low.registered}/", f"https://www.{high.registered}/{random_path(rng)}", 0),
         "url_host_name": (f"0{word()}.{low.registered}", f"zz{word()}.{high.registered}", 0),
         "url_host_tld": (low.tld, high.tld, 0),
         "url_host_2nd_last_part": (low.name, high.name, few),
@@ -100,7 +100,7 @@ def bounds(
         "url_host_name_reversed": (f"{low.tld}.{low.name}", f"{high.tld}.{high.name}.{word()}", 0),
         "url_protocol": ("http", "https", 0),
         "url_path": (f"/%{_escaped(extreme_words, rng)}", f"/~{word()}/{_escaped(extreme_words, rng)}", few),
-        "url_query": (_escaped(extreme_words, rng), f"{_path(rng)}={_escaped(extreme_words, rng)}", rows - some),
+        "url_query": (_escaped(extreme_words, rng), f"{random_path(rng)}={_escaped(extreme_words, rng)}", rows - some),
         "content_digest": (_digest("2222", rng), _digest("ZZZZ", rng), 0),
         "content_mime_type": (rng.choice(_LOW_TYPES), rng.choice(_HIGH_TYPES), few),
         "content_mime_detected": (rng.choice(_LOW_TYPES), rng.choice(_HIGH_TYPES), 0),
@@ -131,7 +131,8 @@ def _word(rng: random.Random) -> str:
     return _WORDS[int(rng.random() * 8192)]
 
 
-def _path(rng: random.Random) -> str:
+def random_path(rng: random.Random) -> str:
+    """Return the path of a page, without the slash before it."""
     return f"{_word(rng)}/{_word(rng)}-{_word(rng)}-{_word(rng)}-{rng.randrange(10**7)}"
 
 
