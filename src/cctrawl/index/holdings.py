@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from cctrawl.errors import InvalidInputError, NotFoundError
 from cctrawl.listings import SUBSETS, is_crawl_id, named_crawls, split_crawls
 from cctrawl.settings import Settings
-from cctrawl.store import HoldingRow, IndexFile, Selection, held_crawls, holdings, open_index
+from cctrawl.store import (
+    HoldingRow,
+    IndexFile,
+    Selection,
+    held_crawls,
+    holdings,
+    incomplete_subsets,
+    open_index,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,13 +69,12 @@ def incomplete_holdings(index: IndexFile, selection: Selection) -> list[HoldingR
         CctrawlError: the index cannot be read.
     """
     chosen = set(selection.crawls)
-    return [
-        row
-        for row in holdings(index)
-        if row.crawl in chosen
-        and selection.subset in ("", row.subset)
-        and (row.undecodable or row.files + row.imported < (row.listed or 0))
+    lacking = [
+        (crawl, subset)
+        for crawl, subset in incomplete_subsets(index)
+        if crawl in chosen and selection.subset in ("", subset)
     ]
+    return holdings(index, lacking) if lacking else []
 
 
 def _held(name: str, held: list[str], subset: str) -> list[str]:

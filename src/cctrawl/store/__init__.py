@@ -41,6 +41,7 @@ from cctrawl.store.rowgroups import (
     all_row_groups,
     held_crawls,
     holdings,
+    incomplete_subsets,
     missing_by_crawl,
     row_groups_between,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "held_footers",
     "held_paths",
     "holdings",
+    "incomplete_subsets",
     "index_path",
     "is_locked",
     "listed_failures",

@@ -38,6 +38,7 @@ _SCHEMA = (
         size INTEGER, footer_bytes INTEGER, num_rows INTEGER, row_groups INTEGER,
         state TEXT NOT NULL, schema INTEGER, error TEXT)""",
     "CREATE INDEX file_of_crawl ON file (crawl, subset)",
+    f"CREATE INDEX undecodable_file ON file (crawl, subset) WHERE state = '{UNDECODABLE}'",  # hardly any
     # columns: the names as a JSON list. Files of 25 to 30 columns live side by side.
     "CREATE TABLE schema (id INTEGER PRIMARY KEY, columns TEXT NOT NULL UNIQUE)",
     # data: a raw footer; its sisters are compressed with it as the dictionary.

@@ -122,9 +122,12 @@ _IN_SPAN = """CASE {0}.statistics
     WHEN 'signed' THEN ifnull({0}.high >= ?5, TRUE) AND ifnull({0}.low < ?6, TRUE)
     ELSE ifnull({0}.high >= ?3, TRUE) AND ifnull({0}.low < ?4, TRUE) END"""
 _HOLDINGS = f"""
-    WITH known AS (
+    WITH found AS (
         SELECT crawl, subset FROM file UNION SELECT crawl, subset FROM listed
-        UNION SELECT crawl, subset FROM failure)
+        UNION SELECT crawl, subset FROM failure),
+    known AS (
+        SELECT crawl, subset FROM found WHERE ?1 IS NULL
+        UNION SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?1))
     SELECT known.crawl, known.subset,
         count(f.id) FILTER (WHERE f.state != '{IMPORTED}'),
         (SELECT files FROM listed WHERE listed.crawl = known.crawl AND listed.subset = known.subset),
@@ -138,6 +141,11 @@ _HOLDINGS = f"""
     GROUP BY known.crawl, known.subset
     ORDER BY known.crawl DESC, known.subset"""  # noqa: S608 - our own words
 
+_INCOMPLETE = f"""
+    SELECT crawl, subset FROM listed WHERE files > (
+        SELECT count(*) FROM file WHERE file.crawl = listed.crawl AND file.subset = listed.subset)
+    UNION SELECT crawl, subset FROM file WHERE state = '{UNDECODABLE}'"""  # noqa: S608 - our own words
+
 
 def held_crawls(index: IndexFile, subset: str = "") -> list[str]:
     """Return the crawls of which any file (of a subset, if one is named) is held or imported, newest first.
@@ -149,13 +157,28 @@ def held_crawls(index: IndexFile, subset: str = "") -> list[str]:
     return [crawl for (crawl,) in index.read(query, (subset,))]
 
 
-def holdings(index: IndexFile) -> list[HoldingRow]:
+def holdings(index: IndexFile, only: Sequence[tuple[str, str]] | None = None) -> list[HoldingRow]:
     """Return what is held of each subset of each crawl, newest crawl first.
+
+    Args:
+        index: the index.
+        only: crawls and subsets that are asked about, if not all.
 
     Raises:
         CctrawlError: the file cannot be read.
     """
-    return [HoldingRow(*row) for row in index.read(_HOLDINGS)]
+    return [HoldingRow(*row) for row in index.read(_HOLDINGS, (None if only is None else json.dumps(only),))]
+
+
+def incomplete_subsets(index: IndexFile) -> list[tuple[str, str]]:
+    """Return crawl and subset where a listed file is neither held nor imported, or a footer cannot be decoded.
+
+    Every question asks this along, so it looks at indexes alone: `holdings` adds up all files.
+
+    Raises:
+        CctrawlError: the file cannot be read.
+    """
+    return [(crawl, subset) for crawl, subset in index.read(_INCOMPLETE)]
 
 
 def row_groups_between(index: IndexFile, selection: Selection, keys: Span, signed: Span) -> Iterator[RowGroupRow]:
