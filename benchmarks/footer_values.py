@@ -100,7 +100,11 @@ def bounds(
         "url_host_name_reversed": (f"{low.tld}.{low.name}", f"{high.tld}.{high.name}.{word()}", 0),
         "url_protocol": ("http", "https", 0),
         "url_path": (f"/%{_escaped(extreme_words, rng)}", f"/~{word()}/{_escaped(extreme_words, rng)}", few),
-        "url_query": (_escaped(extreme_words, rng), f"{random_path(rng)}={_escaped(extreme_words, rng)}", rows - some),
+        "url_query": (
+            _escaped(extreme_words, rng),
+            f"{random_path(rng)}={_escaped(extreme_words, rng)}",
+            rows - some,
+        ),
         "content_digest": (_digest("2222", rng), _digest("ZZZZ", rng), 0),
         "content_mime_type": (rng.choice(_LOW_TYPES), rng.choice(_HIGH_TYPES), few),
         "content_mime_detected": (rng.choice(_LOW_TYPES), rng.choice(_HIGH_TYPES), 0),

@@ -1,6 +1,8 @@
 """A store of 900,000 row groups, as a harvest of 100 crawls leaves it, but without the footers.
 
-Three subsets of 300 files with 10 row groups each. Row groups of crawls before 2022 overlap, within their file and beyond; some of them have deprecated statistics, a few none (see footer_corpus.py, whose crawls and keys these are).
+Three subsets of 300 files with 10 row groups each. Row groups of crawls before 2022 overlap, within their file
+and beyond; some of them have deprecated statistics, a few none (see footer_corpus.py, whose crawls and keys these
+are).
 """
 
 from __future__ import annotations
