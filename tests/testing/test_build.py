@@ -86,6 +86,8 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
         build(tmp_path / "new", size="huge")
     with pytest.raises(InvalidInputError, match="CC-MAIN-2012"):
         build(tmp_path / "new", size=Size(crawls=("CC-MAIN-2012",)))
+    with pytest.raises(InvalidInputError, match="index_files=0"):
+        build(tmp_path / "new", size=Size(index_files=0))
 
 
 def test_small_is_small_and_enough(fake: FakeCrawls) -> None:

@@ -153,18 +153,10 @@ def build(folder: str | os.PathLike[str], *, seed: int = 0, size: str | Size = "
         size: ``small`` (a second, a few MB), ``medium`` (for demonstrations), or a `Size`.
 
     Raises:
-        InvalidInputError: an unknown size, an id of another form, or a folder that is not empty.
+        InvalidInputError: an unknown size, a number in it below 1, an id of another form, or a folder that is not
+            empty.
     """
-    if isinstance(size, str):
-        if size not in SIZES:
-            raise InvalidInputError(f"no size: {size!r}", hint=f"one of {', '.join(SIZES)}, or a Size")
-        size = SIZES[size]
-    wrong = [crawl for crawl in size.crawls if not re.fullmatch(r"CC-MAIN-\d{4}-\d{2}", crawl)]
-    if wrong:
-        raise InvalidInputError(f"no crawl to build: {wrong[0]!r}", hint="for example CC-MAIN-2024-22")
-    unknown = sorted(set(size.arc) - set(ARC_CRAWLS))
-    if unknown:
-        raise InvalidInputError(f"no crawl of ARC files: {unknown[0]!r}", hint=f"one of {', '.join(ARC_CRAWLS)}")
+    size = _checked(size)
     root = Path(folder).absolute()
     root.mkdir(parents=True, exist_ok=True)
     if any(root.iterdir()):
@@ -183,6 +175,23 @@ def build(folder: str | os.PathLike[str], *, seed: int = 0, size: str | Size = "
     fake = FakeCrawls(root, size, pages, index)
     write_collinfo(root, fake.crawls)
     return fake
+
+
+def _checked(size: str | Size) -> Size:
+    if isinstance(size, str):
+        if size not in SIZES:
+            raise InvalidInputError(f"no size: {size!r}", hint=f"one of {', '.join(SIZES)}, or a Size")
+        return SIZES[size]
+    for name, value in vars(size).items():
+        if isinstance(value, int) and value < 1:
+            raise InvalidInputError(f"no size: {name}={value}", hint="at least 1")
+    wrong = [crawl for crawl in size.crawls if not re.fullmatch(r"CC-MAIN-\d{4}-\d{2}", crawl)]
+    if wrong:
+        raise InvalidInputError(f"no crawl to build: {wrong[0]!r}", hint="for example CC-MAIN-2024-22")
+    unknown = sorted(set(size.arc) - set(ARC_CRAWLS))
+    if unknown:
+        raise InvalidInputError(f"no crawl of ARC files: {unknown[0]!r}", hint=f"one of {', '.join(ARC_CRAWLS)}")
+    return size
 
 
 def _build_crawl(root: Path, crawl: str, seed: int, size: Size, sites: list[Site]) -> dict[str, list[FakePage]]:
