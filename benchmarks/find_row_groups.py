@@ -57,8 +57,10 @@ def duckdb_table(table: Path) -> Ask:
     import duckdb
 
     connection = duckdb.connect()
-    query = f"""SELECT path, row_group FROM '{table}' WHERE subset = 'warc'
-        AND (min_url_surtkey < ? OR min_url_surtkey IS NULL) AND (max_url_surtkey >= ? OR max_url_surtkey IS NULL)"""
+    connection.read_parquet(str(table)).create_view("row_groups")
+    query = """SELECT path, row_group FROM row_groups WHERE subset = 'warc'
+        AND (min_url_surtkey < ? OR min_url_surtkey IS NULL)
+        AND (max_url_surtkey >= ? OR max_url_surtkey IS NULL)"""
 
     def ask(target: str) -> RowGroups:
         return {

@@ -1,4 +1,4 @@
-"""Claim: the store of 88,000 footers of 57 KB takes less than 2.0 GB, the table of 900,000 row groups less than 60 MB.
+"""Claim: 88,000 footers of 57 KB take less than 2.0 GB, the table of 900,000 row groups less than 60 MB.
 
 The footers of footer_corpus.py are harvested, at first a tenth of them, to see how the store grows; what 88,000
 take is reckoned from the last ones. The exported table, nine columns as Parquet, is that of the store of
@@ -80,9 +80,8 @@ def main() -> None:
     footer_bytes = sum(len(footer) for footer in map(FooterCorpus(arguments.files).footer, range(arguments.files)))
     stores = [harvested(files) for files in (arguments.files // 10, arguments.files)]
     for store in stores:
-        print(
-            f"store of {store['footers']:,} footers: {store['bytes'] / 1e6:,.1f} MB, {store['bytes_per_footer']:,.0f} bytes each"
-        )
+        size, each = store["bytes"] / 1e6, store["bytes_per_footer"]
+        print(f"store of {store['footers']:,} footers: {size:,.1f} MB, {each:,.0f} bytes each")
     few, many = stores
     grown = (many["bytes"] - few["bytes"]) / (many["footers"] - few["footers"])
     all_bytes = many["bytes"] + (_ALL_FILES - many["footers"]) * grown
