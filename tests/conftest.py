@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 import trustme
 import urllib3
-from tests.held_index import enter, held, index, listed  # noqa: F401 - fixtures
+from tests.held_index import copied, enter, harvested, held, index, listed  # noqa: F401 - fixtures
 from tests.s3_proxy import Proxy
 
 from cctrawl.testing import FakeCrawls, FakeServer, build

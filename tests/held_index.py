@@ -1,14 +1,18 @@
-"""A small index whose row groups a test writes down itself."""
+"""Indexes for tests: a small one whose row groups a test writes down itself, and that of the fake crawl."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cctrawl.index import harvest
 from cctrawl.settings import Settings
 from cctrawl.store import HELD, GroupRow, IndexFile, note_listing, open_index, put_file, put_row_groups
+from cctrawl.testing import FakeCrawls
 
 Enter = Callable[..., str]
 
@@ -75,3 +79,18 @@ def group(low: bytes | None, high: bytes | None, statistics: str = "ordered", nu
     if statistics == "signed":
         low, high = (bound and bytes(byte ^ 0x80 for byte in bound) for bound in (low, high))
     return GroupRow(num_rows, 100 * num_rows, statistics, low, high)
+
+
+@pytest.fixture(scope="session")
+def harvested(fake: FakeCrawls, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a data folder that holds all footers of the fake crawl; whoever changes it makes a copy."""
+    settings = Settings.resolve(data_dir=tmp_path_factory.mktemp("harvested"), base_url=str(fake.root))
+    harvest("all", subset="all", quiet=True, settings=settings)
+    return settings
+
+
+@pytest.fixture
+def copied(harvested: Settings, tmp_path: Path) -> Settings:
+    """Settings of a copy of that folder."""
+    shutil.copytree(harvested.data_dir, tmp_path / "copied")
+    return replace(harvested, data_dir=tmp_path / "copied")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from cctrawl.index import HarvestPlan, HarvestReport, harvest, plan_harvest
+    from cctrawl.index import HarvestPlan, HarvestReport, harvest, missing_statistics, plan_harvest, row_groups
     from cctrawl.listings import crawls, files
     from cctrawl.runs import Job, PastRun, Plan, RunReport, job, past_runs, plan_run, responses, run, tally
     from cctrawl.warc import Damage, Record, RecordHead, read_records
@@ -32,11 +32,13 @@ __all__ = [
     "files",
     "harvest",
     "job",
+    "missing_statistics",
     "past_runs",
     "plan_harvest",
     "plan_run",
     "read_records",
     "responses",
+    "row_groups",
     "run",
     "tally",
     "testing",
@@ -56,11 +58,13 @@ _HOMES = {
     "files": "cctrawl.listings",
     "harvest": "cctrawl.index",
     "job": "cctrawl.runs",
+    "missing_statistics": "cctrawl.index",
     "past_runs": "cctrawl.runs",
     "plan_harvest": "cctrawl.index",
     "plan_run": "cctrawl.runs",
     "read_records": "cctrawl.warc",
     "responses": "cctrawl.runs",
+    "row_groups": "cctrawl.index",
     "run": "cctrawl.runs",
     "tally": "cctrawl.runs",
 }

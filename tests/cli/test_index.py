@@ -12,10 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 from tests.cli.test_defaults import completed
 from tests.held_index import Enter, group, path_of
 
 from cctrawl.settings import Settings
+from cctrawl.store import open_index
+from cctrawl.testing import FakeCrawls
 
 CRAWL = "CC-MAIN-2020-24"
 Ask = Callable[..., subprocess.CompletedProcess[str]]
@@ -159,3 +162,78 @@ def test_asking_loads_little() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[]"]
+
+
+def test_the_table_travels(ask: Ask, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one exports another imports, and both get the same answers; what came in is said."""
+    enter([group(b"com,a", b"com,f"), group(b"com,f", b"com,z", "signed")])
+    file = tmp_path / "row_groups.parquet"
+    assert "2 row groups" in ask("export", file).stderr
+    assert ask("export", file, "-q").stderr == ""
+    mine = ask("groups", "example.com", "-c", "all").stdout
+    monkeypatch.setenv("CCTRAWL_DATA_DIR", str(tmp_path / "other"))
+    assert "2 row groups of 1 files came in" in ask("import", file).stderr
+    assert ask("groups", "example.com", "-c", "all").stdout == mine
+    [status] = rows(ask())
+    assert (status["files"], status["imported"], status["listed"]) == (0, 1, None)
+    lines = ask("export", "-", "-f", "csv").stdout.splitlines()
+    assert lines[0].startswith("path,crawl,subset,row_group,num_rows,byte_size,min_url_surtkey,max_url_surtkey")
+    assert len(ask("export", "-").stdout.splitlines()) == 2
+
+
+def test_what_export_and_import_refuse(ask: Ask, enter: Enter, tmp_path: Path) -> None:
+    """Endings, columns and places that cannot be are usage errors, and leave no file."""
+    enter([group(b"a", b"b")])
+    for words in (
+        ("export", tmp_path / "x.xlsx"),
+        ("export", "-", "-f", "parquet"),
+        ("export", tmp_path / "x.parquet.gz"),
+        ("export", tmp_path / "x.csv", "--columns", "fetch_tme"),
+        ("export", tmp_path / "no" / "x.csv"),
+        ("export", tmp_path / "x.csv", "--subset", "wat"),
+        ("import", tmp_path / "x.xlsx"),
+    ):
+        assert "Traceback" not in ask(*words, code=2).stderr
+    assert "index export" in ask("import", tmp_path / "none.csv", code=3).stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["held"]
+
+
+def test_show_and_rebuild(harvested: Settings, fake: FakeCrawls) -> None:
+    """One footer is shown from what is held; the table is made anew without a request."""
+    path = fake.index_files(CRAWL)[0].path
+    place = ("--data-dir", harvested.data_dir, "--base-url", harvested.base_url)
+
+    def call(*words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "cctrawl", "index", *map(str, words + place)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        return done
+
+    done = call("show", path, "--row-group", 0, "--column", "url_surtkey")
+    [chunk] = rows(done)
+    written = fake.index_files(CRAWL)[0].row_groups[0]
+    assert (chunk["statistics"], chunk["min"]) == (written.statistics, written.min and written.min.decode())
+    assert path in done.stderr
+    assert "columns" in done.stderr
+    assert call("show", path, "-q").stderr == ""
+    assert len(call("show", path, "-f", "table").stdout.splitlines()) > 29
+    assert "held files end in" in call("show", path.rpartition("/")[2], code=2).stderr
+    assert "no row group 99" in call("show", path, "--row-group", 99, code=2).stderr
+    done = call("rebuild")
+    assert done.stdout == ""
+    assert "row groups of 36 footers" in done.stderr
+
+
+def test_rebuild_lists_what_resists(copied: Settings) -> None:
+    """Footers that cannot be decoded are listed on stdout, and the exit code is 4."""
+    with open_index(copied.data_dir, copied.base_url) as index, index.transaction() as connection:
+        connection.execute("UPDATE footer SET data = ? WHERE file = 1", (zstandard.compress(b"no footer"),))
+    place = ["--data-dir", str(copied.data_dir), "--base-url", copied.base_url]
+    command = [sys.executable, "-m", "cctrawl", "index"]
+    done = subprocess.run([*command, "rebuild", *place], capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    [wrong] = rows(done)
+    assert set(wrong) == {"path", "error"}
+    done = subprocess.run([*command, *place], capture_output=True, text=True, check=True)
+    assert sum(int(str(row["undecodable"])) for row in rows(done)) == 1
+    assert "cctrawl index rebuild" in done.stderr

@@ -16,7 +16,7 @@ def by_full_parse(footer: bytes, column: str) -> Distillate:
     index = names.index(column)
     told = [(group, group.columns[index].statistics) for group in parsed.row_groups]
     rows = [(group.num_rows, group.total_byte_size, found.kind, found.min, found.max) for group, found in told]
-    return Distillate(parsed.num_rows, rows, names)  # type: ignore[arg-type]  # tuples equal named tuples
+    return Distillate(parsed.num_rows, rows, names, parsed.columns[index])  # type: ignore[arg-type]  # tuples equal named tuples
 
 
 @pytest.mark.parametrize("column", ["url_surtkey", "url", "column_07", "column_27"])

@@ -25,6 +25,8 @@ _BY_FLAG_ALONE = {
     "--plan",
     "--measure",
     "--forget-gone",
+    "--row-group",
+    "--column",
 }
 
 

@@ -1,4 +1,4 @@
-"""The commands that ask what is held of the index: status, missing, groups, show, export, import, rebuild."""
+"""The commands that ask what is held of the index: status, missing, groups, show; more are in ``exchange``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cctrawl.cli.exchange import export_command, import_command, rebuild_command
 from cctrawl.cli.options import (
-    SUBSETS,
     chosen_format,
+    complete_file,
+    crawl_option,
     format_option,
     held_options,
+    network_options,
     output_option,
     quiet_option,
     silent_option,
+    subset_option,
     verbose_option,
 )
 
@@ -23,23 +27,18 @@ if TYPE_CHECKING:
     from cctrawl.settings import Settings
     from cctrawl.store import HoldingRow
 
+# Of a column chunk, what a screen has room for.
+_SHOWN = (
+    "row_group", "column", "physical_type", "logical_type", "codec", "num_values", "null_count", "compressed_bytes",
+    "start", "statistics", "min", "max",
+)  # fmt: skip
 _TROUBLE = ("undecodable", "imported", "failed")
 _EXIT_NOTHING, _EXIT_INCOMPLETE = 3, 4
 _NUMBERS = {
     "files", "listed", "undecodable", "imported", "failed", "row_groups", "rows", "bytes", "columns",
-    "row_group", "num_rows", "byte_size", "min_url", "max_url", "deprecated",
+    "row_group", "num_rows", "byte_size", "num_values", "null_count", "compressed_bytes", "start",
+    "min_url", "max_url", "deprecated",
 }  # fmt: skip
-
-_crawl_option = click.option(
-    "-c", "--crawl", metavar="CRAWL", help="Of held crawls: an id, a year, latest, latest-N, or a list. [all]"
-)
-_subset_option = click.option(
-    "--subset",
-    type=click.Choice([*SUBSETS, "all"]),
-    default="warc",
-    metavar="NAME",
-    help="warc, robotstxt, crawldiagnostics, all. [warc]",
-)
 
 
 class _StatusByDefault(click.Group):
@@ -114,8 +113,8 @@ def _tell_lacking(rows: Iterable[HoldingRow]) -> None:
 
 
 @index_command.command("missing")
-@_crawl_option
-@_subset_option
+@crawl_option
+@subset_option
 @click.option("--files", "by_file", is_flag=True, help="List the row groups instead of the crawls.")
 @format_option()
 @output_option
@@ -160,7 +159,7 @@ def missing_command(
     metavar="CRAWL",
     help="Of held crawls: an id, a year, latest, latest-N, all, or a list.",
 )
-@_subset_option
+@subset_option
 @format_option()
 @output_option
 @quiet_option
@@ -208,6 +207,53 @@ def _lacking(row: HoldingRow) -> str:
     facts += [f"{row.undecodable} footers cannot be decoded"] if row.undecodable else []
     command = f"cctrawl harvest -c {row.crawl} --subset {row.subset}" if missing > 0 else "cctrawl index rebuild"
     return f"{row.crawl} {row.subset}: {', '.join(facts)}; hint: {command}"
+
+
+@index_command.command("show")
+@click.argument("file", shell_complete=complete_file)
+@click.option("--row-group", type=click.IntRange(0), metavar="N", help="This row group alone, from 0.")
+@click.option("--column", metavar="NAME", help="This column alone.")
+@format_option()
+@output_option
+@quiet_option
+@verbose_option
+@network_options
+def show_command(
+    *,
+    settings: Settings,
+    file: str,
+    row_group: int | None,
+    column: str | None,
+    format: str | None,  # noqa: A002 - the option's name
+    output: str,
+    quiet: bool,
+) -> None:
+    """Show the footer of FILE: a line per column chunk, and the facts of the file on stderr.
+
+    FILE is a held file, by its path or how that ends; else a file on disk, a URL or a listed path. Sizes and
+    offsets are in bytes. A table leaves out some of what the other formats have.
+
+    \b
+    cctrawl index show part-00245-….parquet --row-group 0
+    cctrawl index show https://example.org/some.parquet --column url_surtkey -f jsonl
+    """  # noqa: D301 - \b is the character that keeps click from wrapping
+    from cctrawl.index import ChunkRow, describe_footer  # noqa: PLC0415 - not needed for --help
+    from cctrawl.output import listing_format  # noqa: PLC0415 - not needed for --help
+
+    found = describe_footer(file, settings=settings)
+    names: tuple[str, ...] = ChunkRow._fields
+    if listing_format(chosen_format(format, output), output) == "table":
+        names = _SHOWN
+    shown = [ChunkRow._fields.index(name) for name in names]
+    rows = ([row[at] for at in shown] for row in found.chunks(row_group, column))
+    _write(rows, names, format, output)
+    if not quiet:
+        click.echo(found.facts(), err=True)
+
+
+index_command.add_command(export_command)
+index_command.add_command(import_command)
+index_command.add_command(rebuild_command)
 
 
 def _write(rows: Iterable[Sequence[Any]], names: Sequence[str], format: str | None, output: str) -> None:  # noqa: A002 - as everywhere

@@ -244,7 +244,19 @@ def chosen_format(given: str | None, output: str) -> str | None:
         return given
     from cctrawl.output import format_of  # noqa: PLC0415 - not needed for --help
 
-    return format_of(output)
+    return format_of(output.removesuffix(".gz"))
+
+
+crawl_option = click.option(
+    "-c", "--crawl", metavar="CRAWL", help="Of held crawls: an id, a year, latest, latest-N, or a list. [all]"
+)
+subset_option = click.option(
+    "--subset",
+    type=click.Choice([*SUBSETS, "all"]),
+    default="warc",
+    metavar="NAME",
+    help="warc, robotstxt, crawldiagnostics, all. [warc]",
+)
 
 
 class ManyValues(click.Command):

@@ -5,7 +5,9 @@ What is pure, in the order to read it: ``thrift`` reads the tree that a footer i
 first, without reading it all; ``keys`` holds ranges of keys against bounds, ``values`` makes values of these.
 
 What asks the store: ``holdings`` which crawls are held, ``rowgroups`` which row groups may hold a key (``spans``
-tests many ranges at once, ``bounds`` makes texts of bounds), ``missing`` where there are no bounds.
+tests many ranges at once, ``bounds`` makes texts of bounds), ``missing`` where there are no bounds, ``table`` all
+row groups (with ``columns``, the bounds of other columns), ``description`` one footer in full. ``exports`` and
+``imports`` pass the table on, ``rebuild`` makes it anew.
 
 What fetches: ``harvesting`` (which files there are and which are missing), ``harvester`` (threads and one writer),
 ``fetcher`` (one file), ``report`` (what came of it).
@@ -13,7 +15,9 @@ What fetches: ``harvesting`` (which files there are and which are missing), ``ha
 
 from __future__ import annotations
 
+from cctrawl.index.description import ChunkRow, FooterDescription, describe_footer
 from cctrawl.index.distillate import Distillate, RowGroupBounds, distil
+from cctrawl.index.exports import ExportReport, export_row_groups
 from cctrawl.index.footer import (
     MAX_FOOTER_BYTES,
     ColumnChunk,
@@ -26,28 +30,36 @@ from cctrawl.index.footer import (
 )
 from cctrawl.index.harvesting import harvest, plan_harvest
 from cctrawl.index.holdings import held_selection, incomplete_holdings, open_held
+from cctrawl.index.imports import import_row_groups
 from cctrawl.index.keys import common_prefix, flipped, may_hold, successor
 from cctrawl.index.missing import UnorderedRowGroup, missing_row_groups, missing_statistics
+from cctrawl.index.rebuild import RebuildReport, rebuild_row_groups
 from cctrawl.index.report import HarvestPlan, HarvestReport
 from cctrawl.index.rowgroups import FoundRowGroup, FoundRowGroups, find_row_groups, row_groups_with
 from cctrawl.index.schema import LogicalType, SchemaColumn
 from cctrawl.index.statistics import Statistics
+from cctrawl.index.table import row_groups
 from cctrawl.index.values import arrow_type, decode_bound
-from cctrawl.store import HoldingRow, MissingRow, holdings
+from cctrawl.store import HoldingRow, ImportCounts, MissingRow, holdings
 
 __all__ = [
     "MAX_FOOTER_BYTES",
+    "ChunkRow",
     "ColumnChunk",
     "Distillate",
+    "ExportReport",
     "Extent",
     "Footer",
+    "FooterDescription",
     "FoundRowGroup",
     "FoundRowGroups",
     "HarvestPlan",
     "HarvestReport",
     "HoldingRow",
+    "ImportCounts",
     "LogicalType",
     "MissingRow",
+    "RebuildReport",
     "RowGroup",
     "RowGroupBounds",
     "SchemaColumn",
@@ -58,12 +70,15 @@ __all__ = [
     "check_tail",
     "common_prefix",
     "decode_bound",
+    "describe_footer",
     "distil",
+    "export_row_groups",
     "find_row_groups",
     "flipped",
     "harvest",
     "held_selection",
     "holdings",
+    "import_row_groups",
     "incomplete_holdings",
     "may_hold",
     "missing_row_groups",
@@ -71,6 +86,8 @@ __all__ = [
     "open_held",
     "parse_footer",
     "plan_harvest",
+    "rebuild_row_groups",
+    "row_groups",
     "row_groups_with",
     "successor",
 ]

@@ -71,11 +71,13 @@ class Distillate(NamedTuple):
         num_rows: of the file.
         rows: its row groups, in the order of the file.
         columns: the names of its columns; as a rule the same object for files of a kind.
+        column: the one whose bounds were wanted; None if the file does not have it.
     """
 
     num_rows: int
     rows: list[RowGroupBounds]
     columns: tuple[str, ...]
+    column: SchemaColumn | None
 
 
 def distil(footer: bytes, column: bytes = KEY_COLUMN, name: str = "the file") -> Distillate:
@@ -183,7 +185,7 @@ def _distilled(footer: Footer, wanted: bytes) -> Distillate:
     for group in footer.row_groups:
         told = NO_STATISTICS if index is None else group.columns[index].statistics
         rows.append(RowGroupBounds(group.num_rows, group.total_byte_size, told.kind, told.min, told.max))
-    return Distillate(footer.num_rows, rows, names)
+    return Distillate(footer.num_rows, rows, names, None if index is None else footer.columns[index])
 
 
 def _jump(data: bytes, frame: _Frame) -> Distillate:
@@ -206,7 +208,7 @@ def _jump(data: bytes, frame: _Frame) -> Distillate:
         rows.append(row)
     if position != len(data) - len(frame.tail) or sum(row.num_rows for row in rows) != _signed(num_rows):
         raise _UnusualError
-    return Distillate(_signed(num_rows), rows, frame.names)
+    return Distillate(_signed(num_rows), rows, frame.names, frame.column)
 
 
 def _row_group(data: bytes, position: int, frame: _Frame) -> tuple[RowGroupBounds, int]:

@@ -177,7 +177,7 @@ class _Harvest:
         """
         if not self._missing:
             return
-        with _locked(self._index):
+        with locked_index(self._index):
             self._missing = self._not_held()  # whoever had the lock may have fetched them
             note_listing(self._index, Counter((file.crawl, file.subset) for file in self._files))
             if len(self._missing) < len(self._files):
@@ -255,8 +255,12 @@ def _wanted(crawl: str, subset: str, settings: Settings, transport: Transport) -
 
 
 @contextmanager
-def _locked(index: IndexFile) -> Iterator[None]:
-    """Keep other harvests away from an index."""
+def locked_index(index: IndexFile) -> Iterator[None]:
+    """Keep harvests, and whatever else changes many files, away from an index.
+
+    Raises:
+        InvalidInputError: another process is at it, or the data folder cannot be written to.
+    """
     path = index.path.with_name(index.path.name + ".lock")
     try:
         lock = take_lock(path, "harvests into this index", "wait for it, or give another --data-dir")

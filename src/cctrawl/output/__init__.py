@@ -6,7 +6,7 @@ prints what the listing commands found. `reading` reads rows back, `groups` adds
 """
 
 from cctrawl.output.groups import GroupedSums
-from cctrawl.output.listing import Column, listing_format, write_facts, write_listing
+from cctrawl.output.listing import Column, listing_format, parquet_file, write_facts, write_listing
 from cctrawl.output.parts import (
     FORMATS,
     PartSummary,
@@ -36,6 +36,7 @@ __all__ = [
     "header_bytes",
     "listing_format",
     "open_part",
+    "parquet_file",
     "prepare_process",
     "read_rows",
     "text_value",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 from cctrawl.errors import InvalidInputError, JobError
 from cctrawl.output.parts import format_of, open_part
@@ -52,7 +53,7 @@ def write_listing(
         columns: the columns.
         format: ``table``, ``jsonl``, ``csv``, ``parquet`` or ``paths`` (the first column, one a line); ``None``
             is ``table`` on a terminal and ``jsonl`` elsewhere.
-        output: a file, or ``-`` for stdout.
+        output: a file, or ``-`` for stdout. What ends in ``.gz`` is compressed.
 
     Raises:
         InvalidInputError: Parquet to stdout, or an output that can be no file.
@@ -64,7 +65,6 @@ def write_listing(
     if format == "table":
         return _write_table(rows, columns, output)
     if format == "parquet":
-        format_of(output, format)
         return _write_parquet(rows, columns, output)
     names = [column.name for column in columns]
     count = 0
@@ -129,8 +129,32 @@ def _opened(output: str) -> Iterator[IO[str]]:
         yield sys.stdout
         sys.stdout.flush()
         return
-    with _replaced(output) as part, part.open("w", encoding="utf-8", errors=ON_SURROGATE, newline="") as file:
-        yield file
+    with _replaced(output) as part, ExitStack() as stack:
+        file: IO[bytes] = stack.enter_context(part.open("wb"))
+        if output.endswith(".gz"):
+            from gzip import GzipFile  # noqa: PLC0415 - only where a name asks for it
+
+            compressed = GzipFile("", "wb", fileobj=file, mtime=0)  # the same rows give the same bytes
+            file = cast("IO[bytes]", stack.enter_context(compressed))
+        yield stack.enter_context(TextIOWrapper(file, encoding="utf-8", errors=ON_SURROGATE, newline=""))
+
+
+@contextmanager
+def parquet_file(output: str) -> Iterator[Path]:
+    """Give a path to write Parquet to; what is there gets the output's name when the block ends well.
+
+    Args:
+        output: the file's name.
+
+    Raises:
+        InvalidInputError: it can be no file of Parquet.
+    """
+    _see_file(output)
+    format_of(output, "parquet")
+    if output.endswith(".gz"):
+        raise InvalidInputError(f"Parquet is compressed within: {output!r}", hint="leave out .gz")
+    with _replaced(output) as part:
+        yield part
 
 
 @contextmanager
@@ -162,7 +186,7 @@ def _write_table(rows: Iterable[Sequence[Any]], columns: Sequence[Column], outpu
 
 
 def _write_parquet(rows: Iterable[Sequence[Any]], columns: Sequence[Column], output: str) -> int:
-    with _replaced(output) as path:
+    with parquet_file(output) as path:
         writer = open_part(path, "parquet", [column.name for column in columns])
         try:
             for row in rows:

@@ -3,12 +3,23 @@
 Read ``database`` first (how each file is opened), then one module per table family: ``rates`` (the rate budget
 that all commands, threads and processes of a user share), ``listings`` (cached listings), ``ledger`` (what a run
 has done), ``history`` (which runs there were), ``index`` (the tables of the index at hand), ``footers`` (what goes
-into them and comes out), ``dictionaries`` (how footers are kept small) and ``rowgroups`` (what users ask of them).
-``locks`` keeps two processes from the same work.
+into them and comes out), ``dictionaries`` (how footers are kept small),
+``rowgroups`` and ``columns`` (what users ask of them),
+``changes`` (imports, and the table made anew). ``locks`` keeps two processes from the same work.
 """
 
 from __future__ import annotations
 
+from cctrawl.store.changes import DistilledFile, ImportCounts, enter_row_groups, replace_row_groups
+from cctrawl.store.columns import (
+    ColumnRow,
+    ColumnsOfFile,
+    column_names,
+    column_types,
+    columns_of_file,
+    files_without_column,
+    put_columns,
+)
 from cctrawl.store.database import open_database
 from cctrawl.store.dictionaries import Dictionaries, Packed, Press
 from cctrawl.store.footers import (
@@ -39,6 +50,7 @@ from cctrawl.store.rowgroups import (
     Selection,
     Span,
     all_row_groups,
+    files_ending,
     held_crawls,
     holdings,
     incomplete_subsets,
@@ -55,7 +67,10 @@ __all__ = [
     "UNDECODABLE",
     "WAITING",
     "CachedListing",
+    "ColumnRow",
+    "ColumnsOfFile",
     "Dictionaries",
+    "DistilledFile",
     "FailureRow",
     "FooterRow",
     "GroupRow",
@@ -63,6 +78,7 @@ __all__ = [
     "HistoryFile",
     "HistoryRow",
     "HoldingRow",
+    "ImportCounts",
     "IndexFile",
     "InputRow",
     "LedgerFile",
@@ -76,6 +92,12 @@ __all__ = [
     "Totals",
     "all_row_groups",
     "bounds_of",
+    "column_names",
+    "column_types",
+    "columns_of_file",
+    "enter_row_groups",
+    "files_ending",
+    "files_without_column",
     "footer_sizes",
     "held_crawls",
     "held_footers",
@@ -89,9 +111,11 @@ __all__ = [
     "note_listing",
     "open_database",
     "open_index",
+    "put_columns",
     "put_file",
     "put_footers",
     "put_row_groups",
+    "replace_row_groups",
     "row_groups_between",
     "take_lock",
     "undecodable",

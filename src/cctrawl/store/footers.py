@@ -135,7 +135,7 @@ def _put_footer(connection: sqlite3.Connection, row: FooterRow, ids: dict[Dictio
         num_rows=row.num_rows,
         row_groups=None if row.error else len(row.groups),
         state=UNDECODABLE if row.error else HELD,
-        schema=_schema_id(connection, row.columns),
+        schema=schema_id(connection, row.columns),
         error=storable(row.error),
     )
     connection.execute("DELETE FROM failure WHERE path = ?", (row.path,))
@@ -194,7 +194,8 @@ def bounds_of(groups: Sequence[GroupRow]) -> tuple[str, bytes | None, bytes | No
     return kinds.pop(), min(lows), max(highs)
 
 
-def _schema_id(connection: sqlite3.Connection, columns: Sequence[str] | None) -> int | None:
+def schema_id(connection: sqlite3.Connection, columns: Sequence[str] | None) -> int | None:
+    """Return the id of a schema with these columns, which is entered if it is new; ``None`` for none."""
     if columns is None:
         return None
     text = json.dumps(columns)

@@ -49,10 +49,12 @@ _SCHEMA = (
         statistics TEXT NOT NULL, low BLOB, high BLOB, PRIMARY KEY (file, row_group)) WITHOUT ROWID""",
     # The widest bounds of a file's row groups; absent if those of any are, or if their kinds differ.
     "CREATE TABLE file_bounds (file INTEGER PRIMARY KEY, statistics TEXT NOT NULL, low BLOB, high BLOB)",
-    # Bounds of other columns, decoded from held footers when they are first asked for; as stored, not mapped.
+    # Columns of which the bounds were asked for, with their types; null where the file has no such column.
+    "CREATE TABLE column_type (file INTEGER, column TEXT, type TEXT, PRIMARY KEY (file, column)) WITHOUT ROWID",
+    # Bounds of those, as stored, not mapped; only of row groups that have any.
     """CREATE TABLE column_bounds (
         file INTEGER, column TEXT, row_group INTEGER, statistics TEXT NOT NULL, low BLOB, high BLOB,
-        null_count INTEGER, PRIMARY KEY (file, column, row_group)) WITHOUT ROWID""",
+        PRIMARY KEY (file, column, row_group)) WITHOUT ROWID""",
     # How many files a crawl's listing had: tells whether all are held. `at` is in seconds since the epoch.
     """CREATE TABLE listed (
         crawl TEXT, subset TEXT, files INTEGER NOT NULL, at REAL NOT NULL,

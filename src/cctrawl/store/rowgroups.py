@@ -113,8 +113,8 @@ class MissingRow(NamedTuple):
     deprecated: int
 
 
-# The parameters ?1 and ?2 of all queries: the crawls as JSON, and the subset or nothing.
-_SELECTED = "f.crawl IN (SELECT value FROM json_each(?1)) AND ?2 IN ('', f.subset)"
+# The condition on a file f; `selection_parameters` are the parameters ?1 and ?2 of such a query.
+SELECTED = "f.crawl IN (SELECT value FROM json_each(?1)) AND ?2 IN ('', f.subset)"
 _COLUMNS = """f.path, f.crawl, f.subset, g.row_group, g.num_rows, g.byte_size, g.statistics, g.low, g.high, f.id"""
 # A bound that is not there, of a row group or of the span, is open.
 _IN_SPAN = """CASE {0}.statistics
@@ -198,10 +198,10 @@ def row_groups_between(index: IndexFile, selection: Selection, keys: Span, signe
     # CROSS JOIN keeps SQLite to this order of tables.
     query = f"""SELECT {_COLUMNS}
         FROM file_bounds b CROSS JOIN file f ON f.id = b.file CROSS JOIN row_group g ON g.file = b.file
-        WHERE {_IN_SPAN.format("b")} AND {_SELECTED} AND {_IN_SPAN.format("g")}
+        WHERE {_IN_SPAN.format("b")} AND {SELECTED} AND {_IN_SPAN.format("g")}
         ORDER BY f.crawl DESC, f.path, g.row_group"""  # noqa: S608 - our own words
     values = (keys.start, keys.stop, signed.start, signed.stop)
-    return map(RowGroupRow._make, index.read(query, (*_parameters(selection), *values)))
+    return map(RowGroupRow._make, index.read(query, (*selection_parameters(selection), *values)))
 
 
 def all_row_groups(index: IndexFile, selection: Selection) -> Iterator[RowGroupRow]:
@@ -213,8 +213,8 @@ def all_row_groups(index: IndexFile, selection: Selection) -> Iterator[RowGroupR
     for crawl in sorted(selection.crawls, reverse=True):
         one = selection._replace(crawls=(crawl,))
         query = f"""SELECT {_COLUMNS} FROM file f CROSS JOIN row_group g ON g.file = f.id
-            WHERE {_SELECTED} ORDER BY f.path, g.row_group"""  # noqa: S608 - our own words
-        yield from map(RowGroupRow._make, index.read(query, _parameters(one)))
+            WHERE {SELECTED} ORDER BY f.path, g.row_group"""  # noqa: S608 - our own words
+        yield from map(RowGroupRow._make, index.read(query, selection_parameters(one)))
 
 
 def missing_by_crawl(index: IndexFile, selection: Selection) -> list[MissingRow]:
@@ -228,11 +228,22 @@ def missing_by_crawl(index: IndexFile, selection: Selection) -> list[MissingRow]
             sum(g.statistics = 'ordered' AND g.high IS NOT NULL),
             sum(g.statistics = 'signed')
         FROM file f CROSS JOIN row_group g ON g.file = f.id
-        WHERE {_SELECTED}
+        WHERE {SELECTED}
         GROUP BY f.crawl HAVING sum(g.statistics = 'ordered') < count(*)
         ORDER BY f.crawl DESC"""  # noqa: S608 - our own words
-    return [MissingRow(*row) for row in index.read(query, _parameters(selection))]
+    return [MissingRow(*row) for row in index.read(query, selection_parameters(selection))]
 
 
-def _parameters(selection: Selection) -> tuple[str, str]:
+def files_ending(index: IndexFile, end: str) -> list[tuple[str, int]]:
+    """Return path and size in bytes of the files with a held footer whose path is ``end``, or ends in ``/end``.
+
+    Raises:
+        CctrawlError: the index cannot be read.
+    """
+    query = "SELECT path, size FROM file WHERE state != ?1 AND substr('/' || path, -length(?2)) = ?2 ORDER BY path"
+    return list(index.read(query, (IMPORTED, "/" + end.lstrip("/"))))
+
+
+def selection_parameters(selection: Selection) -> tuple[str, str]:
+    """Return the first two parameters of a query with the condition `SELECTED`: crawls as JSON, the subset."""
     return json.dumps(list(selection.crawls)), selection.subset
