@@ -31,11 +31,13 @@ DATA = Path(__file__).parent / "data"
 FILES = 25_193  # of the subset warc, when the seed's author read them all
 FILES_PER_CRAWL = 300
 ROW_GROUPS = 11
-_VERSION = 3  # of what this module makes: another one does not read what is cached
+_VERSION = 4  # of what this module makes: another one does not read what is cached
 _INT32, _INT64, _BYTES = 1, 2, 6
 _ABSENT_ONE_IN = 400  # row groups of old crawls with a URL above 4 KiB
-_PAGE_INDEX_OFFSET = 1_050_000_000  # behind all column chunks
-_PAGE_INDEX_BYTES = 25_000  # of one chunk's column index, and as much for its offset index
+_COLUMN_INDEX_OFFSET = 1_050_000_000  # behind all column chunks
+_OFFSET_INDEX_OFFSET = 1_060_000_000  # behind all column indexes
+_PAGE_ROWS = 20_000  # at most, since there are page indexes
+_SMALL_BYTES = 1000  # the pages of a chunk below hold the same few values
 _EXTREME_WORDS, _OLD_EXTREME_WORDS = 4, 8  # what spans more has longer extremes
 _DISORDER = 1.5 / FILES_PER_CRAWL  # how far the row groups of old crawls reach over the ends of their file
 
@@ -55,29 +57,29 @@ COLUMNS = (
     Column("url_surtkey", _BYTES, True, False, 23_000_000),
     Column("url", _BYTES, True, False, 14_000_000),
     Column("url_host_name", _BYTES, True, True, 400_000),
-    Column("url_host_tld", _BYTES, False, True, 9_000),
+    Column("url_host_tld", _BYTES, False, True, 130),
     Column("url_host_2nd_last_part", _BYTES, False, True, 300_000),
     Column("url_host_3rd_last_part", _BYTES, False, True, 200_000),
     Column("url_host_4th_last_part", _BYTES, False, True, 40_000),
-    Column("url_host_5th_last_part", _BYTES, False, True, 9_000),
-    Column("url_host_registry_suffix", _BYTES, False, True, 9_000),
+    Column("url_host_5th_last_part", _BYTES, False, True, 700),
+    Column("url_host_registry_suffix", _BYTES, False, True, 140),
     Column("url_host_registered_domain", _BYTES, False, True, 300_000),
-    Column("url_host_private_suffix", _BYTES, False, True, 11_000),
+    Column("url_host_private_suffix", _BYTES, False, True, 160),
     Column("url_host_private_domain", _BYTES, False, True, 310_000),
     Column("url_host_name_reversed", _BYTES, False, True, 400_000),
     Column("url_protocol", _BYTES, True, True, 90_000),
-    Column("url_port", _INT32, False, True, 5_000),
+    Column("url_port", _INT32, False, True, 900),
     Column("url_path", _BYTES, True, False, 9_000_000),
     Column("url_query", _BYTES, False, True, 3_000_000),
     Column("fetch_time", _INT64, True, False, 3_000_000),
-    Column("fetch_status", _INT32, True, True, 5_000),
-    Column("fetch_redirect", _BYTES, False, True, 700),
+    Column("fetch_status", _INT32, True, True, 300),
+    Column("fetch_redirect", _BYTES, False, True, 100),
     Column("content_digest", _BYTES, False, False, 17_000_000),
     Column("content_mime_type", _BYTES, False, True, 100_000),
     Column("content_mime_detected", _BYTES, False, True, 90_000),
     Column("content_charset", _BYTES, False, True, 150_000),
     Column("content_languages", _BYTES, False, True, 900_000),
-    Column("content_truncated", _BYTES, False, True, 20_000),
+    Column("content_truncated", _BYTES, False, True, 3_000),
     Column("warc_filename", _BYTES, True, True, 5_000_000),
     Column("warc_record_offset", _INT32, True, False, 6_000_000),
     Column("warc_record_length", _INT32, True, False, 3_700_000),
@@ -132,49 +134,53 @@ def parts(files: int) -> Iterator[tuple[Crawl, int]]:
 def make_footer(crawl: Crawl, part: int) -> tuple[bytes, int]:
     """Return the footer of a file (Thrift bytes, without the length and magic behind them) and the file's size."""
     rng = random.Random(f"{crawl.id} {part}")
-    groups, rows, position = [], 0, 4
+    groups, rows, layout = [], 0, _Layout()
     for row_group in range(ROW_GROUPS):
-        data, group_rows, position = _row_group(crawl, part, row_group, position, rng)
+        data, group_rows = _row_group(crawl, part, row_group, layout, rng)
         groups.append(data)
         rows += group_rows
     head, tail = _frame(crawl)
     footer = b"".join((head, b"\x16", _zigzag(rows), b"\x19", bytes((ROW_GROUPS << 4 | 12,)), *groups, tail))
-    if crawl.is_sorted:
-        position = _PAGE_INDEX_OFFSET + 2 * ROW_GROUPS * len(COLUMNS) * _PAGE_INDEX_BYTES
-    return footer, position + len(footer) + 8
+    return footer, (layout.offset_index if crawl.is_sorted else layout.position) + len(footer) + 8
 
 
-def _row_group(
-    crawl: Crawl, part: int, row_group: int, position: int, rng: random.Random
-) -> tuple[bytes, int, int]:
-    """Return a row group, its number of rows, and the position behind its last chunk."""
+@dataclass
+class _Layout:
+    """Where the next of each kind goes in a file."""
+
+    position: int = 4
+    column_index: int = _COLUMN_INDEX_OFFSET
+    offset_index: int = _OFFSET_INDEX_OFFSET
+
+
+def _row_group(crawl: Crawl, part: int, row_group: int, layout: _Layout, rng: random.Random) -> tuple[bytes, int]:
+    """Return a row group and its number of rows."""
     rows = rng.randint(1_500_000, 1_900_000)
     found = _bounds(crawl, part, row_group, rows, rng)
-    page_index = _PAGE_INDEX_OFFSET + row_group * len(COLUMNS) * _PAGE_INDEX_BYTES
-    chunks, began, uncompressed = [], position, 0
+    chunks, began, uncompressed = [], layout.position, 0
     for i, column in enumerate(COLUMNS):
-        compressed = int(column.compressed_bytes * (0.7 + 0.6 * rng.random()))
-        size = int(compressed * (1.2 + 6 * rng.random()))
+        compressed = int(column.compressed_bytes * (0.85 + 0.3 * rng.random()))
+        size = int(compressed * (1.5 + i % 5 + 0.2 * rng.random()))
+        pages = max(rows // _PAGE_ROWS if crawl.is_sorted else 0, size >> 20) + 1
         dictionary = compressed // 5 if column.has_dictionary else 0
-        index_field = b""
-        if crawl.is_sorted:
-            index_field = _page_index(page_index + i * _PAGE_INDEX_BYTES + (size & 1023), 500 + (size & 4095))
+        first_page = layout.position + (dictionary if crawl.is_sorted else 0)  # old writers point at the dictionary
         chunks.append(
             b"".join((
-                b"\x26", _zigzag(position + dictionary), b"\x1c", _column_head(i),
+                b"\x26", _zigzag(first_page), b"\x1c", _column_head(i),
                 b"\x16", _zigzag(rows), b"\x16", _zigzag(size), b"\x16", _zigzag(compressed),
-                _page_offsets(crawl, position, dictionary),
+                b"\x26", _zigzag(first_page), _dictionary_offset(crawl, layout.position, dictionary),
                 _statistics(crawl, column, found.get(column.name)),
-                _encoding_stats(column.has_dictionary, rows // 14_000 + (size & 7)), b"\x00",
-                index_field, b"\x00",
+                _encoding_stats(column.has_dictionary, pages), b"\x00",
+                _page_index(layout, pages, size) if crawl.is_sorted else b"", b"\x00",
             ))
         )  # fmt: skip
-        position += compressed
+        layout.position += compressed
         uncompressed += size
     tail = b"".join((b"\x16", _zigzag(uncompressed), b"\x16", _zigzag(rows)))
     if crawl.is_sorted:  # file_offset, total_compressed_size and ordinal came with parquet-mr 1.12
-        tail += b"".join((b"\x26", _zigzag(began), b"\x16", _zigzag(position - began), b"\x14", _zigzag(row_group)))
-    return b"".join((b"\x19", _list(len(COLUMNS), 12), *chunks, tail, b"\x00")), rows, position
+        places = b"\x26", _zigzag(began), b"\x16", _zigzag(layout.position - began), b"\x14", _zigzag(row_group)
+        tail += b"".join(places)
+    return b"".join((b"\x19", _list(len(COLUMNS), 12), *chunks, tail, b"\x00")), rows
 
 
 def _bounds(crawl: Crawl, part: int, row_group: int, rows: int, rng: random.Random) -> dict[str, Bounds]:
@@ -209,17 +215,21 @@ def _statistics(crawl: Crawl, column: Column, found: Bounds | None) -> bytes:
     return b"".join((field, first, b"\x28", largest, b"\x18", smallest, b"\x00"))
 
 
-def _page_offsets(crawl: Crawl, position: int, dictionary: int) -> bytes:
-    if dictionary and crawl.is_sorted:
-        return b"".join((b"\x26", _zigzag(position + dictionary), b"\x26", _zigzag(position)))
-    return b"\x26" + _zigzag(position)  # old writers give the dictionary's place as that of the first data page
+def _dictionary_offset(crawl: Crawl, position: int, dictionary: int) -> bytes:
+    return b"\x26" + _zigzag(position) if dictionary and crawl.is_sorted else b""
 
 
-def _page_index(offset: int, length: int) -> bytes:
-    index_offset, column_offset = _zigzag(offset + ROW_GROUPS * len(COLUMNS) * _PAGE_INDEX_BYTES), _zigzag(offset)
-    return b"".join(
-        (b"\x16", index_offset, b"\x15", _zigzag(length), b"\x16", column_offset, b"\x15", _zigzag(length * 5))
-    )
+def _page_index(layout: _Layout, pages: int, size: int) -> bytes:
+    """The places of a chunk's offset index and column index."""
+    column_bytes = pages * (12 if size < _SMALL_BYTES else 60) + (size & 63)
+    offset_bytes = pages * 9 + (size & 31)
+    place = b"".join((
+        b"\x16", _zigzag(layout.offset_index), b"\x15", _zigzag(offset_bytes),
+        b"\x16", _zigzag(layout.column_index), b"\x15", _zigzag(column_bytes),
+    ))  # fmt: skip
+    layout.offset_index += offset_bytes
+    layout.column_index += column_bytes
+    return place
 
 
 @lru_cache(maxsize=4096)
