@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import pytest
 from pyarrow import parquet
 
+import cctrawl
 from cctrawl.index import find_row_groups, missing_statistics, parse_footer
 from cctrawl.settings import Settings
 from cctrawl.surt import surt_key, target_ranges
@@ -194,3 +196,53 @@ def test_footers_tell_what_was_written(held: Held) -> None:
                 dictionary = theirs.dictionary_page_offset
                 assert chunk.start == (theirs.data_page_offset if dictionary is None else dictionary)
                 assert chunk.stop - chunk.start == theirs.total_compressed_size
+
+
+@pytest.mark.parametrize("name", ["row_groups.parquet", "row_groups.csv.gz", "row_groups.jsonl"])
+def test_a_table_that_was_handed_on_answers_the_same(held: Held, name: str, tmp_path: Path) -> None:
+    """Who imports an exported table is named the same row groups, without a request: bounds of all kinds travel."""
+    where = ("--data-dir", str(held.settings.data_dir))
+    done = run("index", "export", str(tmp_path / name), "--subset", "all", *where, base_url=held.settings.base_url)
+    assert done.returncode == 0, done.stderr
+    where = ("--data-dir", str(tmp_path / "data"))
+    done = run("index", "import", str(tmp_path / name), *where, base_url=held.settings.base_url)
+    assert done.returncode == 0, done.stderr
+    theirs = Settings.resolve(base_url=held.settings.base_url, data_dir=tmp_path / "data")
+    for target in targets_of(held, Random(name))[::3]:
+        for crawl in SIZE.crawls:
+            ours = find_row_groups(target, crawl, subset="all", settings=held.settings)
+            assert find_row_groups(target, crawl, subset="all", settings=theirs).row_groups == ours.row_groups
+
+
+def test_a_rebuilt_table_answers_the_same(held: Held) -> None:
+    """The table made anew from the held footers has the same row groups, in every column."""
+    target = "*.com"
+    before = [find_row_groups(target, crawl, subset="all", settings=held.settings) for crawl in SIZE.crawls]
+    assert held.call("rebuild") == []
+    after = [find_row_groups(target, crawl, subset="all", settings=held.settings) for crawl in SIZE.crawls]
+    assert after == before
+
+
+def test_bounds_of_other_columns_hold(held: Held) -> None:
+    """Bounds of any column, where there are some, enclose its values; a crawl without the column has nulls."""
+    columns = ["fetch_time", "fetch_status", "url_host_name", "url_host_name_reversed", "warc_record_offset"]
+    table = cctrawl.row_groups(crawls="all", columns=columns, settings=held.settings).to_pylist()
+    rows = {
+        (file.path, number): group.rows
+        for file in held.fake.index
+        for number, group in enumerate(file.row_groups)
+        if file.subset == "warc"
+    }
+    assert {(row["path"], row["row_group"]) for row in table} == set(rows)
+    told: dict[str, set[str]] = defaultdict(set)
+    for found in table:
+        for column in columns:
+            low, high = found[f"min_{column}"], found[f"max_{column}"]
+            values = [row[column] for row in rows[found["path"], found["row_group"]] if row.get(column) is not None]
+            if low is not None and values:
+                told[column].add(found["crawl"])
+                assert all(low <= value <= high for value in values), (found, column)
+    new = {crawl for crawl in SIZE.crawls if crawl >= "CC-MAIN-2020-24"}
+    assert told["fetch_time"] == new  # INT96 has no order
+    assert told["fetch_status"] == told["warc_record_offset"] == set(SIZE.crawls)
+    assert told["url_host_name_reversed"] == {crawl for crawl in new if crawl >= "CC-MAIN-2021-49"}

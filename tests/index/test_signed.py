@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from typing import TypeAlias
 import pytest
 from pyarrow import parquet
 
-from cctrawl.index import harvest, may_hold, open_held, row_groups_with
+from cctrawl.index import export_row_groups, harvest, import_row_groups, may_hold, open_held, row_groups_with
 from cctrawl.settings import Settings
 from cctrawl.store import Selection
 from cctrawl.surt import KeyRange, target_ranges
@@ -190,6 +190,17 @@ def test_signed_statistics_lose_no_row(signed_table: Table) -> None:
     named, possible, lost = compare(signed_table, "signed", 3000)
     assert named < possible * 0.75
     assert lost > 1000
+
+
+@pytest.mark.parametrize("name", ["row_groups.parquet", "row_groups.csv"])
+def test_signed_bounds_that_were_handed_on(name: str, signed_table: Table, tmp_path: Path) -> None:
+    """Exported as stored and imported elsewhere, they lose no row either."""
+    export_row_groups(str(tmp_path / name), name.rpartition(".")[2], settings=signed_table.settings)
+    settings = Settings.resolve(base_url=signed_table.settings.base_url, data_dir=tmp_path / "data")
+    import_row_groups(str(tmp_path / name), settings=settings)
+    named, possible, lost = compare(replace(signed_table, settings=settings), "signed", 500)
+    assert named < possible * 0.75
+    assert lost > 100
 
 
 def test_ordered_statistics_of_the_same_keys(ordered_table: Table) -> None:
