@@ -42,7 +42,7 @@ def names(text: str) -> list[str]:
 def test_help_says_what_there_is_and_loads_little() -> None:
     """The help names every command, and imports neither pyarrow nor rich nor urllib3 nor dask."""
     out, _ = call("--help")
-    for command in ("crawls", "demo", "files", "jobs", "run", "runs", "try"):
+    for command in ("crawls", "demo", "files", "index", "jobs", "run", "runs", "try"):
         assert f"  {command} " in out
     code = "import sys\nfrom cctrawl.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
     heavy = ("pyarrow", "rich", "urllib3", "botocore", "dask", "sqlite3")
@@ -51,7 +51,7 @@ def test_help_says_what_there_is_and_loads_little() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["completion", "crawls", "demo", "files", "jobs", "run", "runs", "try"])
+@pytest.mark.parametrize("command", ["completion", "crawls", "demo", "files", "index", "jobs", "run", "runs", "try"])
 def test_every_command_explains_itself(command: str) -> None:
     """Each command has help of its own."""
     out, _ = call(command, "--help")
@@ -373,7 +373,7 @@ def test_what_cannot_be_is_a_usage_error(tmp_path: Path, words: list[str], text:
     assert text in call(*words, code=2, cwd=tmp_path)[1]
 
 
-@pytest.mark.parametrize("command", ["completion", "crawls", "demo", "files", "jobs", "run", "runs", "try"])
+@pytest.mark.parametrize("command", ["completion", "crawls", "demo", "files", "index", "jobs", "run", "runs", "try"])
 def test_every_command_can_be_quiet_or_say_more(command: str) -> None:
     """-q and -v are known everywhere."""
     out, _ = call(command, "--help")
