@@ -51,7 +51,9 @@ def test_help_says_what_there_is_and_loads_little() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["completion", "crawls", "demo", "files", "index", "jobs", "run", "runs", "try"])
+@pytest.mark.parametrize(
+    "command", ["completion", "crawls", "demo", "files", "index", "jobs", "run", "runs", "try"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     """Each command has help of its own."""
     out, _ = call(command, "--help")
@@ -373,10 +375,14 @@ def test_what_cannot_be_is_a_usage_error(tmp_path: Path, words: list[str], text:
     assert text in call(*words, code=2, cwd=tmp_path)[1]
 
 
-@pytest.mark.parametrize("command", ["completion", "crawls", "demo", "files", "index", "jobs", "run", "runs", "try"])
+@pytest.mark.parametrize(
+    "command",
+    ["completion", "crawls", "demo", "files", "jobs", "run", "runs", "try"]
+    + [f"index {name}" for name in ("status", "missing", "groups", "show", "export", "import", "rebuild")],
+)
 def test_every_command_can_be_quiet_or_say_more(command: str) -> None:
     """-q and -v are known everywhere."""
-    out, _ = call(command, "--help")
+    out, _ = call(*command.split(), "--help")
     assert "-q, --quiet" in out
     assert "-v, --verbose" in out
 
