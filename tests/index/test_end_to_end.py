@@ -26,7 +26,7 @@ UNSORTED = ("CC-MAIN-2017-04", *SIGNED, "CC-MAIN-2020-24", "CC-MAIN-2021-49")
 SORTED = ("CC-MAIN-2022-21", "CC-MAIN-2024-22", "CC-MAIN-2026-30")
 WITH_LONG_URLS = ("CC-MAIN-2018-43", "CC-MAIN-2020-24", "CC-MAIN-2024-22")
 SIZE = Size(
-    crawls=(*UNSORTED, *SORTED), arc=(ARC,), news=(), segments=1, files_per_segment=2, pages_per_file=80,
+    crawls=(*UNSORTED, *SORTED), arc=(ARC,), news=(), segments=1, files_per_segment=2, pages_per_file=50,
     page_bytes=300, index_files=4, rows_per_group=5, long_urls=WITH_LONG_URLS,
 )  # fmt: skip
 
