@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cctrawl.settings import Settings
 
 _DICTIONARY = ["path", "crawl", "subset", "statistics"]
+_LEVEL = 6  # a fifth smaller than level 1, for a second more with 900,000 row groups
 _ENCODINGS = {
     "row_group": "DELTA_BINARY_PACKED",
     "num_rows": "DELTA_BINARY_PACKED",
@@ -86,6 +87,7 @@ def _write_parquet(table: RowGroupTable, file: str) -> int:
             path,
             schema,
             compression="zstd",
+            compression_level=_LEVEL,
             use_dictionary=[*_DICTIONARY, *table.names[len(COLUMNS) :]],
             column_encoding=_ENCODINGS,
         ) as writer,
