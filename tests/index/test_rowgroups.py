@@ -16,6 +16,7 @@ from cctrawl.index.keys import may_hold
 from cctrawl.settings import Settings
 from cctrawl.store import GroupRow, IndexFile, Selection, open_index, put_file, put_row_groups
 from cctrawl.surt import KeyRange, target_ranges
+from cctrawl.testing import FakeCrawls
 
 CRAWL = "CC-MAIN-2020-24"
 TEXT = st.text(st.sampled_from("com,a)/é\u0100\U0001f600~-\x7f"), max_size=6)
@@ -115,3 +116,18 @@ def test_what_cannot_be_asked(held: Settings, index: IndexFile) -> None:
     with pytest.raises(NotFoundError, match=CRAWL) as caught:
         find_row_groups("a.org", CRAWL, settings=held)
     assert f"cctrawl harvest -c {CRAWL}" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("crawl", ["CC-MAIN-2018-05", "CC-MAIN-2020-24", "CC-MAIN-2024-22"])
+def test_every_row_of_every_generation_is_found(crawl: str, harvested: Settings, fake: FakeCrawls) -> None:
+    """In harvested files of each time (deprecated statistics, overlapping row groups, sorted) no row is lost."""
+    pruned = 0
+    with open_index(harvested.data_dir, harvested.base_url) as index:
+        for file in fake.index_files(crawl):
+            for number, row_group in enumerate(file.row_groups):
+                for row in row_group.rows:
+                    ranges = target_ranges("surt:" + str(row["url_surtkey"]))
+                    found = list(row_groups_with(index, Selection([crawl], "warc"), ranges))
+                    assert (file.path, number) in {(one.path, one.row_group) for one in found}
+                    pruned += 9 - len(found)
+    assert pruned > 0

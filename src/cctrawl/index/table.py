@@ -31,7 +31,7 @@ COLUMNS = (
 )
 _NUMBERS = ("row_group", "num_rows", "byte_size")
 _REPEATED = ("path", "crawl", "subset", "statistics")
-_BATCH_ROWS = 65_536
+_BATCH_ROWS = 16_384
 
 
 def row_groups(
