@@ -137,9 +137,9 @@ def test_the_group_is_completed() -> None:
 
 
 @pytest.mark.usefixtures("ask")
-def test_a_terminal_gets_a_table_and_a_broken_pipe_ends_quietly(enter: Enter) -> None:
-    """On a terminal the listing is a table; whoever stops reading is no error."""
-    enter([group(b"a", b"z")] * 5000)
+def test_a_terminal_gets_a_table(enter: Enter) -> None:
+    """On a terminal the listing is a table."""
+    enter([group(b"a", b"z")])
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "cctrawl", "index"]
     subprocess.run(command, stdout=theirs, stderr=subprocess.DEVNULL, check=True)
@@ -148,9 +148,6 @@ def test_a_terminal_gets_a_table_and_a_broken_pipe_ends_quietly(enter: Enter) ->
     assert b"undecodable" not in head  # there is none: the column is left out
     os.close(ours)
     os.close(theirs)
-    line = f"{' '.join(command)} groups example.com -c all | head -n 1"
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
-    assert done.stderr == ""
 
 
 def test_asking_loads_little() -> None:
@@ -196,6 +193,36 @@ def test_what_export_and_import_refuse(ask: Ask, enter: Enter, tmp_path: Path) -
         assert "Traceback" not in ask(*words, code=2).stderr
     assert "index export" in ask("import", tmp_path / "none.csv", code=3).stderr
     assert [path.name for path in tmp_path.iterdir()] == ["held"]
+
+
+def test_a_standing_format_gives_way_to_the_name(
+    ask: Ask, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CCTRAWL_FORMAT does not make CSV of row_groups.parquet, nor is `table` an error for the export."""
+    enter([group(b"a", b"b")])
+    for standing in ("csv", "table", "paths"):
+        monkeypatch.setenv("CCTRAWL_FORMAT", standing)
+        ask("export", tmp_path / "x.parquet")
+        assert (tmp_path / "x.parquet").read_bytes()[:4] == b"PAR1"
+
+
+def test_whoever_stops_reading_is_no_error(ask: Ask, enter: Enter) -> None:
+    """Listings and exports into a pipe that is closed end quietly."""
+    enter([group(b"a", b"z", "signed")] * 5000)
+    assert ask("missing").stdout
+    for words in ("missing --files", "groups surt:b -c all", "export -", "export - -f csv"):
+        line = f"{sys.executable} -m cctrawl index {words} -q | head -n 1"
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+        assert (done.stderr, len(done.stdout.splitlines())) == ("", 1)
+
+
+def test_names_that_are_no_text(ask: Ask, harvested: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that are no UTF-8 are wrong targets and files that are not there, not tracebacks."""
+    monkeypatch.setenv("CCTRAWL_DATA_DIR", str(harvested.data_dir))
+    monkeypatch.setenv("CCTRAWL_BASE_URL", harvested.base_url)
+    ask("groups", "surt:\udcff", "-c", "all", code=2)
+    ask("show", "\udcff", code=3)
+    ask("import", "\udcff.csv", code=3)
 
 
 def test_show_and_rebuild(harvested: Settings, fake: FakeCrawls) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cctrawl.cli.options import (
+    RUN_FORMATS,
+    FormatOption,
     chosen_format,
     complete_file,
     crawl_option,
@@ -25,12 +27,17 @@ _EXIT_INCOMPLETE = 4
 
 
 @click.command("export")
-@click.argument("file", shell_complete=complete_file)
+@click.argument("output", metavar="FILE", shell_complete=complete_file)
 @crawl_option
 @subset_option
 @click.option("--columns", metavar="NAMES", help="Bounds of these columns too: all, or a comma list.")
 @click.option(
-    "-f", "--format", type=click.Choice(["parquet", "csv", "jsonl"]), metavar="FORMAT", help="[by the ending]"
+    "-f",
+    "--format",
+    cls=FormatOption,
+    type=click.Choice(RUN_FORMATS),
+    metavar="FORMAT",
+    help="parquet, csv or jsonl. [by the ending]",
 )
 @quiet_option
 @verbose_option
@@ -38,7 +45,7 @@ _EXIT_INCOMPLETE = 4
 def export_command(
     *,
     settings: Settings,
-    file: str,
+    output: str,
     crawl: str | None,
     subset: str,
     columns: str | None,
@@ -57,10 +64,10 @@ def export_command(
     """  # noqa: D301 - \b is the character that keeps click from wrapping
     from cctrawl.index import export_row_groups  # noqa: PLC0415 - not needed for --help
 
-    chosen = chosen_format(format, file) or "jsonl"
-    report = export_row_groups(file, chosen, crawls=crawl, columns=columns, subset=subset, settings=settings)
+    chosen = chosen_format(format, output) or "jsonl"
+    report = export_row_groups(output, chosen, crawls=crawl, columns=columns, subset=subset, settings=settings)
     if not quiet:
-        size = f", {report.size_bytes / 1e6:,.1f} MB -> {file}" if report.size_bytes else ""
+        size = f", {report.size_bytes / 1e6:,.1f} MB -> {output}" if report.size_bytes else ""
         click.echo(f"{report.rows:,} row groups{size}", err=True)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cctrawl.errors import FormatError, InvalidInputError, NotFoundError
 from cctrawl.index.footer import MAX_FOOTER_BYTES, check_tail, parse_footer
 from cctrawl.index.values import decode_bound
-from cctrawl.settings import Settings
+from cctrawl.settings import Settings, is_text
 from cctrawl.store import IndexFile, files_ending, held_footers, index_path
 from cctrawl.transport import Transport, locate
 
@@ -161,7 +161,7 @@ def describe_footer(file: str, *, settings: Settings | None = None) -> FooterDes
 
 def _held(file: str, settings: Settings) -> FooterDescription | None:
     store = index_path(settings.data_dir, settings.base_url)
-    if not store.exists() or "://" in file:
+    if "://" in file or not is_text(file) or not store.exists():
         return None
     with IndexFile(store) as index:
         files = files_ending(index, file)

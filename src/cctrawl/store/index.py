@@ -97,7 +97,9 @@ class IndexFile:
             CctrawlError: the file cannot be read.
         """
         with named_errors(f"the index {self.path}", "is the disk sound? Moved away, the file is harvested anew"):
-            yield from self._connection.execute(query, parameters)
+            # Not `yield from`: that would close the cursor of who stops early, perhaps after the file.
+            for row in self._connection.execute(query, parameters):  # noqa: UP028 - as above
+                yield row
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
