@@ -9,7 +9,6 @@ import pytest
 
 from cctrawl.errors import FormatError, TransportError
 from cctrawl.store import (
-    Dictionaries,
     FailureRow,
     FooterRow,
     GroupRow,
@@ -38,16 +37,14 @@ def footer_bytes(number: int) -> bytes:
     return common + random.Random(number + 1).randbytes(500)
 
 
-def fetched(press: Press, number: int, *, error: str | None = None) -> FooterRow:
+def fetched(number: int, *, error: str | None = None) -> FooterRow:
     """Return the footer of a file of the crawl."""
-    data = footer_bytes(number)
     return FooterRow(
         path=f"part-{number}",
         crawl=CRAWL,
         subset="warc",
         size=10**9,
-        footer_bytes=len(data),
-        packed=press.packed(CRAWL, data),
+        data=footer_bytes(number),
         columns=None if error else ("url_surtkey", "url"),
         num_rows=None if error else 5,
         groups=() if error else (ORDERED,),
@@ -63,10 +60,9 @@ def rows_of(index: IndexFile, table: str) -> list[tuple[object, ...]]:
 def test_footers_come_out_as_they_went_in(tmp_path: Path) -> None:
     """Every footer is held byte for byte, in little room, also by the next command."""
     with open_index(tmp_path, "s3://mine/") as index:
-        press = Press(Dictionaries(index).known())
-        put_footers(index, [fetched(press, number) for number in range(10)])
+        put_footers(index, Press(index), [fetched(number) for number in range(10)])
     with open_index(tmp_path, "s3://mine/") as index:
-        put_footers(index, [fetched(Press(Dictionaries(index).known()), 10)])
+        put_footers(index, Press(index), [fetched(10)])
         held = {footer.path: footer.data for footer in held_footers(index, crawl=CRAWL)}
         assert held == {f"part-{number}": footer_bytes(number) for number in range(11)}
         assert [footer.data for footer in held_footers(index, path="part-3")] == [footer_bytes(3)]
@@ -80,13 +76,14 @@ def test_footers_come_out_as_they_went_in(tmp_path: Path) -> None:
 def test_a_refused_transaction_leaves_nothing_and_can_be_made_again(tmp_path: Path) -> None:
     """When the disk refuses, no footer and no dictionary is there, and the same footers can be entered later."""
     with open_index(tmp_path, "s3://mine/") as index:
-        rows = [fetched(Press([]), number) for number in range(3)]
+        press = Press(index)
+        rows = [fetched(number) for number in range(3)]
         wrong = FailureRow("part-9", CRAWL, "warc", None, "no kind")  # type: ignore[arg-type]  # so that SQLite refuses
         with pytest.raises(TransportError):
-            put_footers(index, rows, [wrong])
+            put_footers(index, press, rows, [wrong])
         assert not rows_of(index, "file")
         assert not rows_of(index, "dictionary")
-        put_footers(index, rows)
+        put_footers(index, press, rows)
         assert len(list(held_footers(index))) == 3
 
 
@@ -94,17 +91,17 @@ def test_what_failed_is_forgotten_when_it_comes(tmp_path: Path) -> None:
     """A failure is listed with the times it failed, until the footer is there."""
     with open_index(tmp_path, "s3://mine/") as index:
         failed = FailureRow("part-1", CRAWL, "warc", "network", "half a pair \ud83d")
-        put_footers(index, [], [failed])
-        put_footers(index, [], [FailureRow("part-1", CRAWL, "warc", "missing", "404")])
+        put_footers(index, Press(index), [], [failed])
+        put_footers(index, Press(index), [], [FailureRow("part-1", CRAWL, "warc", "missing", "404")])
         assert listed_failures(index, [CRAWL]) == [FailureRow("part-1", CRAWL, "warc", "missing", "404", 2)]
-        put_footers(index, [fetched(Press([]), 1)])
+        put_footers(index, Press(index), [fetched(1)])
         assert listed_failures(index, [CRAWL]) == []
 
 
 def test_a_footer_that_cannot_be_decoded_is_held_and_listed(tmp_path: Path) -> None:
     """It counts as held, has its reason, and has no row groups."""
     with open_index(tmp_path, "s3://mine/") as index:
-        put_footers(index, [fetched(Press([]), 1, error="odd")])
+        put_footers(index, Press(index), [fetched(1, error="odd")])
         assert undecodable(index, [CRAWL]) == [("part-1", "odd")]
         assert held_paths(index, [CRAWL]) == {"part-1"}
         assert not rows_of(index, "row_group")
@@ -117,7 +114,7 @@ def test_an_imported_file_is_not_held_until_its_footer_comes(tmp_path: Path) -> 
             file = put_file(connection, path="part-1", crawl=CRAWL, subset="warc", state="imported")
             put_row_groups(connection, file, [ORDERED, ORDERED])
         assert held_paths(index, [CRAWL]) == set()
-        put_footers(index, [fetched(Press([]), 1)])
+        put_footers(index, Press(index), [fetched(1)])
         assert held_paths(index, [CRAWL]) == {"part-1"}
         assert rows_of(index, "row_group") == [(file, 0, *ORDERED)]
 
@@ -125,8 +122,7 @@ def test_an_imported_file_is_not_held_until_its_footer_comes(tmp_path: Path) -> 
 def test_a_damaged_footer_is_named(tmp_path: Path) -> None:
     """What the disk has changed is no footer any more, and the message says of which file."""
     with open_index(tmp_path, "s3://mine/") as index:
-        press = Press([])
-        put_footers(index, [fetched(press, 1), fetched(press, 2)])
+        put_footers(index, Press(index), [fetched(1), fetched(2)])
         with index.transaction() as connection:
             connection.execute(
                 "UPDATE footer SET data = CAST(substr(data, 1, 300) || zeroblob(length(data) - 300) AS BLOB)"

@@ -1,4 +1,4 @@
-"""One index file: its footer fetched, checked, distilled and compressed. What a thread of a harvest does."""
+"""One index file: its footer fetched, checked and distilled. What a thread of a harvest does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from cctrawl.transport import below
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cctrawl.store import Press
     from cctrawl.transport import Transport
 
 _FIRST_REQUEST_BYTES = 128 * 2**10
@@ -77,20 +76,16 @@ class FooterFetcher:
         transport: how to ask.
         base_url: where the paths lie.
         need: how much to ask for.
-        press: makes footers small.
         max_footer_bytes: a footer that says it is longer is none.
 
     Attributes:
         second_requests: footers that needed a second request.
     """
 
-    def __init__(
-        self, transport: Transport, base_url: str, *, need: FooterNeed, press: Press, max_footer_bytes: int
-    ) -> None:
+    def __init__(self, transport: Transport, base_url: str, *, need: FooterNeed, max_footer_bytes: int) -> None:
         self._transport = transport
         self._base_url = base_url
         self._need = need
-        self._press = press
         self._max_footer_bytes = max_footer_bytes
         self._lock = threading.Lock()
         self.second_requests = 0
@@ -104,18 +99,16 @@ class FooterFetcher:
         """
         footer, size = self._footer(file)
         self._need.learn(file.crawl, file.subset, len(footer))
-        packed = self._press.packed(file.crawl, footer)
         try:
             distillate = distil(footer, name=file.path)
         except FormatError as error:
-            return FooterRow(file.path, file.crawl, file.subset, size, len(footer), packed, error=str(error))
+            return FooterRow(file.path, file.crawl, file.subset, size, footer, error=str(error))
         return FooterRow(
             file.path,
             file.crawl,
             file.subset,
             size,
-            len(footer),
-            packed,
+            footer,
             distillate.columns,
             distillate.num_rows,
             tuple(group_row(group) for group in distillate.rows),

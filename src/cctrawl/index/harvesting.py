@@ -18,9 +18,7 @@ from cctrawl.listings import files as listed_files
 from cctrawl.progress import Progress, open_progress
 from cctrawl.settings import Settings, parse_size
 from cctrawl.store import (
-    Dictionaries,
     IndexFile,
-    Press,
     footer_sizes,
     held_paths,
     index_path,
@@ -186,7 +184,6 @@ class _Harvest:
                 self._transport,
                 self._settings.base_url,
                 need=FooterNeed(footer_sizes(self._index, self._crawls)),
-                press=Press(Dictionaries(self._index).known()),
                 max_footer_bytes=max_footer_bytes,
             )
             self._harvester = Harvester(

@@ -21,9 +21,10 @@ from cctrawl.store.columns import (
     put_columns,
 )
 from cctrawl.store.database import open_database
-from cctrawl.store.dictionaries import Dictionaries, Packed, Press
+from cctrawl.store.dictionaries import Dictionaries, Press
 from cctrawl.store.footers import (
     FailureRow,
+    FileRow,
     FooterRow,
     GroupRow,
     HeldFooter,
@@ -33,9 +34,11 @@ from cctrawl.store.footers import (
     held_paths,
     listed_failures,
     note_listing,
+    put_all_row_groups,
     put_file,
     put_footers,
     put_row_groups,
+    schema_id,
     undecodable,
 )
 from cctrawl.store.history import HistoryFile, HistoryRow
@@ -72,6 +75,7 @@ __all__ = [
     "Dictionaries",
     "DistilledFile",
     "FailureRow",
+    "FileRow",
     "FooterRow",
     "GroupRow",
     "HeldFooter",
@@ -84,7 +88,6 @@ __all__ = [
     "LedgerFile",
     "ListingCache",
     "MissingRow",
-    "Packed",
     "Press",
     "RowGroupRow",
     "Selection",
@@ -111,12 +114,14 @@ __all__ = [
     "note_listing",
     "open_database",
     "open_index",
+    "put_all_row_groups",
     "put_columns",
     "put_file",
     "put_footers",
     "put_row_groups",
     "replace_row_groups",
     "row_groups_between",
+    "schema_id",
     "take_lock",
     "undecodable",
 ]

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cctrawl.store.database import storable
-from cctrawl.store.dictionaries import Dictionaries, Dictionary, Packed
-from cctrawl.store.index import HELD, IMPORTED, UNDECODABLE
+from cctrawl.store.dictionaries import Dictionaries
+from cctrawl.store.index import HELD, IMPORTED, MOST_VALUES, UNDECODABLE, insert_many
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from cctrawl.store.dictionaries import Dictionary, Press
     from cctrawl.store.index import IndexFile
 
 ABSENT = "absent"
@@ -38,6 +39,34 @@ class GroupRow(NamedTuple):
     high: bytes | None
 
 
+class FileRow(NamedTuple):
+    """What is known of a file; the columns of the table ``file``, in order.
+
+    Attributes:
+        path: its path below the base URL.
+        crawl: its crawl.
+        subset: its subset.
+        size: its size in bytes.
+        footer_bytes: size of its footer in bytes.
+        num_rows: its rows.
+        row_groups: how many row groups it has.
+        state: ``held``, ``undecodable`` or ``imported``.
+        schema: the id of its column names.
+        error: why the footer cannot be decoded.
+    """
+
+    path: str
+    crawl: str
+    subset: str
+    size: int | None = None
+    footer_bytes: int | None = None
+    num_rows: int | None = None
+    row_groups: int | None = None
+    state: str = HELD
+    schema: int | None = None
+    error: str | None = None
+
+
 @dataclass(frozen=True)
 class FooterRow:
     """A footer that was fetched.
@@ -47,8 +76,7 @@ class FooterRow:
         crawl: its crawl.
         subset: its subset.
         size: size of the file in bytes.
-        footer_bytes: size of the footer in bytes.
-        packed: the footer.
+        data: the footer, without the eight bytes behind it.
         columns: names of the file's columns; ``None`` if the footer cannot be decoded.
         num_rows: the file's rows; ``None`` if the footer cannot be decoded.
         groups: its row groups.
@@ -59,8 +87,7 @@ class FooterRow:
     crawl: str
     subset: str
     size: int
-    footer_bytes: int
-    packed: Packed
+    data: bytes
     columns: tuple[str, ...] | None = None
     num_rows: int | None = None
     groups: tuple[GroupRow, ...] = ()
@@ -103,85 +130,119 @@ class HeldFooter:
     data: bytes
 
 
-def put_footers(index: IndexFile, footers: Iterable[FooterRow], failures: Iterable[FailureRow] = ()) -> None:
+def put_footers(
+    index: IndexFile, press: Press, footers: Iterable[FooterRow], failures: Iterable[FailureRow] = ()
+) -> None:
     """Enter what was fetched, and what failed, in one transaction; what failed before and came now is forgotten.
+
+    Args:
+        index: where it goes.
+        press: makes footers small; made for this index.
+        footers: what was fetched.
+        failures: what did not come.
 
     Raises:
         TransportError: the disk refuses; nothing was entered.
     """
+    rows = list(footers)
+    packed = _packed(press, rows)
     ids: dict[Dictionary, int | None] = {}
     with index.transaction() as connection:
-        for row in footers:
-            _put_footer(connection, row, ids)
-        now = time.time()
-        for failed in failures:
-            connection.execute(
-                "INSERT INTO failure VALUES (?, ?, ?, ?, ?, 1, ?) ON CONFLICT (path) DO UPDATE"
-                " SET kind = excluded.kind, message = excluded.message, tries = tries + 1, at = excluded.at",
-                (failed.path, failed.crawl, failed.subset, failed.kind, storable(failed.message), now),
-            )
+        for _, dictionary in packed:
+            if dictionary.id is None and dictionary not in ids:
+                statement = "INSERT INTO dictionary (crawl, data) VALUES (?, ?)"
+                ids[dictionary] = connection.execute(statement, (dictionary.crawl, dictionary.data)).lastrowid
+        schemas = {columns: schema_id(connection, columns) for columns in {row.columns for row in rows}}
+        files = put_files(connection, [_file_row(row, schemas[row.columns]) for row in rows])
+        held = ((file, ids.get(of, of.id), data) for file, (data, of) in zip(files, packed, strict=True))
+        insert_many(connection, "footer", held)
+        # Of one that cannot be decoded, row groups that were imported stay: they are all that is known.
+        put_all_row_groups(
+            connection, [(file, row.groups) for file, row in zip(files, rows, strict=True) if row.error is None]
+        )
+        connection.executemany("DELETE FROM failure WHERE path = ?", [(row.path,) for row in rows])
+        _put_failures(connection, failures)
     for dictionary, number in ids.items():
         dictionary.id = number  # now that it is there for good
 
 
-def _put_footer(connection: sqlite3.Connection, row: FooterRow, ids: dict[Dictionary, int | None]) -> None:
-    file = put_file(
-        connection,
+def _packed(press: Press, rows: Sequence[FooterRow]) -> list[tuple[bytes, Dictionary]]:
+    """Return the compressed footers, each with its dictionary, in order."""
+    numbers: dict[str, list[int]] = {}
+    for number, row in enumerate(rows):
+        numbers.setdefault(row.crawl, []).append(number)
+    found: dict[int, tuple[bytes, Dictionary]] = {}
+    for crawl, of_crawl in numbers.items():
+        packed, dictionary = press.packed(crawl, [rows[number].data for number in of_crawl])
+        found.update((number, (data, dictionary)) for number, data in zip(of_crawl, packed, strict=True))
+    return [found[number] for number in range(len(rows))]
+
+
+def _file_row(row: FooterRow, schema: int | None) -> FileRow:
+    return FileRow(
         path=row.path,
         crawl=row.crawl,
         subset=row.subset,
+        state=UNDECODABLE if row.error else HELD,
         size=row.size,
-        footer_bytes=row.footer_bytes,
+        footer_bytes=len(row.data),
         num_rows=row.num_rows,
         row_groups=None if row.error else len(row.groups),
-        state=UNDECODABLE if row.error else HELD,
-        schema=schema_id(connection, row.columns),
-        error=storable(row.error),
+        schema=schema,
+        error=row.error,
     )
-    connection.execute("DELETE FROM failure WHERE path = ?", (row.path,))
-    dictionary = row.packed.dictionary
-    if dictionary.id is None and dictionary not in ids:
-        statement = "INSERT INTO dictionary (crawl, data) VALUES (?, ?)"
-        ids[dictionary] = connection.execute(statement, (dictionary.crawl, dictionary.data)).lastrowid
-    number = ids.get(dictionary, dictionary.id)
-    connection.execute("INSERT OR REPLACE INTO footer VALUES (?, ?, ?)", (file, number, row.packed.data))
-    if row.error is None:  # else row groups that were imported stay: they are all that is known
-        put_row_groups(connection, file, row.groups)
 
 
-def put_file(connection: sqlite3.Connection, *, path: str, **values: object) -> int:
-    """Enter a file, in place of what was known of it, and return its id, which stays the same.
+def _put_failures(connection: sqlite3.Connection, failures: Iterable[FailureRow]) -> None:
+    now = time.time()
+    connection.executemany(
+        "INSERT INTO failure VALUES (?, ?, ?, ?, ?, 1, ?) ON CONFLICT (path) DO UPDATE"
+        " SET kind = excluded.kind, message = excluded.message, tries = tries + 1, at = excluded.at",
+        [(row.path, row.crawl, row.subset, row.kind, storable(row.message), now) for row in failures],
+    )
+
+
+def put_files(connection: sqlite3.Connection, files: Sequence[FileRow]) -> list[int]:
+    """Enter files, each in place of what was known of it, and return their ids, which stay the same.
 
     Args:
         connection: of the transaction that is open.
-        path: the file's path.
-        **values: the other columns of the table ``file``; all but the nullable ones must be there.
+        files: files, each once.
     """
-    names, marks = ", ".join(values), ", ?" * len(values)
-    statement = f"INSERT OR IGNORE INTO file (path, {names}) VALUES (?{marks})"  # noqa: S608 - our own column names
-    cursor = connection.execute(statement, (path, *values.values()))
-    if cursor.rowcount and cursor.lastrowid is not None:
-        return cursor.lastrowid
-    assignments = ", ".join(f"{name} = ?" for name in values)
-    update = f"UPDATE file SET {assignments} WHERE path = ?"  # noqa: S608 - our own column names
-    connection.execute(update, (*values.values(), path))
-    return int(connection.execute("SELECT id FROM file WHERE path = ?", (path,)).fetchone()[0])
+    ids: dict[str, int] = {}
+    for start in range(0, len(files), MOST_VALUES):
+        paths = [file.path for file in files[start : start + MOST_VALUES]]
+        marks = ", ".join("?" * len(paths))
+        ids.update(connection.execute(f"SELECT path, id FROM file WHERE path IN ({marks})", paths))  # noqa: S608 - marks
+    (last,) = connection.execute("SELECT ifnull(max(id), 0) FROM file").fetchone()
+    for file in files:
+        if file.path not in ids:
+            last = ids[file.path] = last + 1
+    insert_many(connection, "file", [(ids[file.path], *map(storable, file)) for file in files])
+    return [ids[file.path] for file in files]
+
+
+def put_file(connection: sqlite3.Connection, **values: Any) -> int:  # noqa: ANN401 - what `FileRow` holds
+    """Enter one file, as `put_files`; the values are those of `FileRow`."""
+    return put_files(connection, [FileRow(**values)])[0]
+
+
+def put_all_row_groups(connection: sqlite3.Connection, groups: Sequence[tuple[int, Sequence[GroupRow]]]) -> None:
+    """Enter the row groups of files and their own bounds, in place of those they had.
+
+    Args:
+        connection: of the transaction that is open.
+        groups: the id of each file, and all of its row groups, in order.
+    """
+    connection.executemany("DELETE FROM row_group WHERE file = ?", [(file,) for file, _ in groups])
+    rows = ((file, number, *group) for file, of_file in groups for number, group in enumerate(of_file))
+    insert_many(connection, "row_group", rows)
+    insert_many(connection, "file_bounds", ((file, *bounds_of(of_file)) for file, of_file in groups))
 
 
 def put_row_groups(connection: sqlite3.Connection, file: int, groups: Sequence[GroupRow]) -> None:
-    """Enter the row groups of a file and its own bounds, in place of those it had.
-
-    Args:
-        connection: of the transaction that is open.
-        file: the file's id.
-        groups: all of its row groups, in order.
-    """
-    connection.execute("DELETE FROM row_group WHERE file = ?", (file,))
-    connection.executemany(
-        "INSERT INTO row_group VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(file, number, *group) for number, group in enumerate(groups)],
-    )
-    connection.execute("INSERT OR REPLACE INTO file_bounds VALUES (?, ?, ?, ?)", (file, *bounds_of(groups)))
+    """Enter the row groups of one file, as `put_all_row_groups`."""
+    put_all_row_groups(connection, [(file, groups)])
 
 
 def bounds_of(groups: Sequence[GroupRow]) -> tuple[str, bytes | None, bytes | None]:
@@ -195,7 +256,7 @@ def bounds_of(groups: Sequence[GroupRow]) -> tuple[str, bytes | None, bytes | No
 
 
 def schema_id(connection: sqlite3.Connection, columns: Sequence[str] | None) -> int | None:
-    """Return the id of a schema with these columns, which is entered if it is new; ``None`` for none."""
+    """Return the id of column names, entered if they are new; ``None`` if they are not known."""
     if columns is None:
         return None
     text = json.dumps(columns)

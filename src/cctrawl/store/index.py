@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from cctrawl.store.database import named_errors, open_database
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 HELD, UNDECODABLE, IMPORTED = "held", "undecodable", "imported"
 
 _VERSION = 1
+MOST_VALUES = 990  # in a statement; old SQLite takes no more
 _SCHEMA = (
     # size, footer_bytes: in bytes; null for a file that was imported and never seen.
     """CREATE TABLE file (
@@ -139,6 +141,26 @@ class IndexFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def insert_many(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[object]]) -> None:
+    """Insert rows into a table of the index, in place of those with the same keys.
+
+    Many with one statement: between two statements other threads take their turn, and a harvest has many.
+
+    Args:
+        connection: of the transaction that is open.
+        table: its name.
+        rows: values for all of its columns, in order.
+    """
+    held = list(rows)
+    width = len(held[0]) if held else 1
+    length = MOST_VALUES // width
+    for start in range(0, len(held), length):
+        chunk = held[start : start + length]
+        marks = ", ".join(["(" + ", ".join("?" * width) + ")"] * len(chunk))
+        statement = f"INSERT OR REPLACE INTO {table} VALUES {marks}"  # noqa: S608 - our own table names
+        connection.execute(statement, list(chain.from_iterable(chunk)))
 
 
 def open_index(data_dir: str | os.PathLike[str], base_url: str, *, must_exist: bool = False) -> IndexFile:

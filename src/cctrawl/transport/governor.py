@@ -68,6 +68,7 @@ class Governor:
         self._ramp = ramp
         self._closed = threading.Event()
         self._lock = threading.Lock()
+        self._rows: dict[str, tuple[float, HostRate]] = {}
         self._asked: dict[str, int] = {}
         self._flushed_at: dict[str, float] = {}
         self._told_pause: dict[str, float] = {}
@@ -112,9 +113,17 @@ class Governor:
             raise TransportError("the transport is closed")
 
     def row(self, host: str) -> HostRate:
-        """Return the shared row of a host as it is now."""
+        """Return the shared row of a host as it is now, give or take the slack that late waiters have, too.
+
+        Reading it for every request would make many threads queue for the database.
+        """
+        now = time.monotonic()
+        read_at, row = self._rows.get(host, (-math.inf, None))
+        if row is not None and now - read_at < self.policy.slack_s:
+            return row
         with self._while_open():
             row = self._book.read(host)
+        self._rows[host] = now, row
         if host not in self._blocked_before_s:  # pauses before our first request try nobody's patience
             self._blocked_before_s[host] = pacing.blocked_s(row, time.time())
         return row
@@ -122,7 +131,10 @@ class Governor:
     def change(self, host: str, change: Callable[[HostRate], T]) -> T:
         """Let ``change`` alter the shared row of a host while nobody else can; return what it returns."""
         with self._while_open():
-            return self._book.change(host, change)
+            try:
+                return self._book.change(host, change)
+            finally:
+                self._rows.pop(host, None)
 
     def close(self) -> None:
         """Wake all waiters and close the shared state."""

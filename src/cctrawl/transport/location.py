@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 from cctrawl.errors import InvalidInputError
@@ -114,7 +115,15 @@ def host_of(location: str) -> str:
     """
     if is_s3(location):
         return f"s3://{split_s3(location)[0]}"
-    parts = split_url(location)
+    if not location.isascii():
+        split_url(location)  # it may be no text at all
+    scheme, separator, rest = location.partition("://")
+    return _host_of_root(scheme + separator + rest.partition("/")[0])
+
+
+@lru_cache(maxsize=256)  # asked for several times with each request
+def _host_of_root(root: str) -> str:
+    parts = split_url(root)
     default = {"http": 80, "https": 443}.get(parts.scheme)
     port = "" if parts.port in (None, default) else f":{parts.port}"
     return f"{parts.scheme}://{parts.hostname}{port}"
