@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import cctrawl
+from cctrawl.cli.app import _COMMANDS
 from cctrawl.testing import FakeCrawls, FakeServer, SlowBytes
 
 CRAWL = "CC-MAIN-2024-22"
@@ -42,7 +43,7 @@ def names(text: str) -> list[str]:
 def test_help_says_what_there_is_and_loads_little() -> None:
     """The help names every command, and imports neither pyarrow nor rich nor urllib3 nor dask."""
     out, _ = call("--help")
-    for command in ("crawls", "demo", "files", "index", "jobs", "run", "runs", "try"):
+    for command in _COMMANDS:
         assert f"  {command} " in out
     code = "import sys\nfrom cctrawl.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
     heavy = ("pyarrow", "rich", "urllib3", "botocore", "dask", "sqlite3")
@@ -51,9 +52,7 @@ def test_help_says_what_there_is_and_loads_little() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize(
-    "command", ["completion", "crawls", "demo", "files", "index", "jobs", "run", "runs", "try"]
-)
+@pytest.mark.parametrize("command", sorted(_COMMANDS))
 def test_every_command_explains_itself(command: str) -> None:
     """Each command has help of its own."""
     out, _ = call(command, "--help")
@@ -375,11 +374,7 @@ def test_what_cannot_be_is_a_usage_error(tmp_path: Path, words: list[str], text:
     assert text in call(*words, code=2, cwd=tmp_path)[1]
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["completion", "crawls", "demo", "files", "jobs", "run", "runs", "try"]
-    + [f"index {name}" for name in ("status", "missing", "groups", "show", "export", "import", "rebuild")],
-)
+@pytest.mark.parametrize("command", sorted(_COMMANDS))
 def test_every_command_can_be_quiet_or_say_more(command: str) -> None:
     """-q and -v are known everywhere."""
     out, _ = call(*command.split(), "--help")

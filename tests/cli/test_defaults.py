@@ -15,9 +15,11 @@ import click
 import pytest
 
 from cctrawl import listings
+from cctrawl.cli import harvesting
 from cctrawl.cli.app import program
 from cctrawl.cli.defaults import options_of
 from cctrawl.cli.options import FILE_KINDS, ON_DAMAGE, RUN_FORMATS, RUN_KINDS
+from cctrawl.index.harvesting import MOST_CONNECTIONS
 from cctrawl.output import FORMATS
 from cctrawl.runs import session
 from cctrawl.runs.jobs.job import KINDS
@@ -135,6 +137,8 @@ def test_choices_are_those_of_the_rooms_below() -> None:
     """What options repeat, so that --help loads little, is what the rooms below know."""
     assert (RUN_FORMATS, RUN_KINDS, ON_DAMAGE) == (FORMATS, KINDS, session.ON_DAMAGE)
     assert listings.KINDS == FILE_KINDS
+    assert (*listings.SUBSETS, "all") == harvesting.SUBSETS
+    assert harvesting.MOST_CONNECTIONS == MOST_CONNECTIONS
 
 
 def completed(words: str) -> list[str]:

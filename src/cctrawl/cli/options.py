@@ -30,7 +30,7 @@ data_dir_option = click.option(
     "--data-dir",
     metavar="FOLDER",
     shell_complete=complete_file,
-    help="Where cached lists, the shared rate budget and the list of runs are kept.",
+    help="Where cached lists, footers, the shared rate budget and the list of runs are kept.",
 )
 _WHERE_THINGS_ARE = (
     click.option(

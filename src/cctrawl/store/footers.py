@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cctrawl.store.database import storable
 from cctrawl.store.dictionaries import Dictionaries
@@ -160,7 +160,8 @@ def put_footers(
         put_all_row_groups(
             connection, [(file, row.groups) for file, row in zip(files, rows, strict=True) if row.error is None]
         )
-        connection.executemany("DELETE FROM failure WHERE path = ?", [(row.path,) for row in rows])
+        if connection.execute("SELECT 1 FROM failure LIMIT 1").fetchone():
+            connection.executemany("DELETE FROM failure WHERE path = ?", [(row.path,) for row in rows])
         _put_failures(connection, failures)
     for dictionary, number in ids.items():
         dictionary.id = number  # now that it is there for good
@@ -222,9 +223,21 @@ def put_files(connection: sqlite3.Connection, files: Sequence[FileRow]) -> list[
     return [ids[file.path] for file in files]
 
 
-def put_file(connection: sqlite3.Connection, **values: Any) -> int:  # noqa: ANN401 - what `FileRow` holds
-    """Enter one file, as `put_files`; the values are those of `FileRow`."""
-    return put_files(connection, [FileRow(**values)])[0]
+def put_file(connection: sqlite3.Connection, *, path: str, **values: object) -> int:
+    """Enter one file, or change what is said of one that is there, and return its id, which stays the same.
+
+    Args:
+        connection: of the transaction that is open.
+        path: the file's path.
+        **values: other attributes of `FileRow`; what is not given stays as it is.
+    """
+    names, marks = ", ".join(values), ", ?" * len(values)
+    assignments = ", ".join(f"{name} = ?" for name in values)
+    update = f"UPDATE file SET {assignments} WHERE path = ?"  # noqa: S608 - our own column names
+    if not connection.execute(update, (*values.values(), path)).rowcount:
+        statement = f"INSERT INTO file (path, {names}) VALUES (?{marks})"  # noqa: S608 - our own column names
+        connection.execute(statement, (path, *values.values()))
+    return int(connection.execute("SELECT id FROM file WHERE path = ?", (path,)).fetchone()[0])
 
 
 def put_all_row_groups(connection: sqlite3.Connection, groups: Sequence[tuple[int, Sequence[GroupRow]]]) -> None:
