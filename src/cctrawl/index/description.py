@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cctrawl.errors import FormatError, InvalidInputError, NotFoundError
-from cctrawl.index.footer import MAX_FOOTER_BYTES, check_tail, parse_footer
+from cctrawl.errors import InvalidInputError, NotFoundError
+from cctrawl.index.fetcher import fetch_footer
+from cctrawl.index.footer import parse_footer
 from cctrawl.index.values import decode_bound
 from cctrawl.settings import Settings, is_text
 from cctrawl.store import IndexFile, files_ending, held_footers, index_path
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from cctrawl.index.footer import ColumnChunk, Extent, Footer
 
-_FIRST_REQUEST_BYTES = 128 * 2**10
-_TAIL_BYTES = 8
 _NAMED = 5  # of files that a name may mean
 
 
@@ -153,10 +152,11 @@ def describe_footer(file: str, *, settings: Settings | None = None) -> FooterDes
     location = locate(file, settings.base_url)
     with Transport(settings) as transport:
         try:
-            data, size_bytes = _fetched(transport, location)
+            found = fetch_footer(transport, location, location)
         except NotFoundError as error:
             raise NotFoundError(f"no held file ends in {file}, and {error}", hint=error.hint) from error
-    return FooterDescription(location, False, size_bytes, len(data), parse_footer(data, location))
+    footer = parse_footer(found.data, location)
+    return FooterDescription(location, False, found.file_bytes, len(found.data), footer)
 
 
 def _held(file: str, settings: Settings) -> FooterDescription | None:
@@ -173,21 +173,6 @@ def _held(file: str, settings: Settings) -> FooterDescription | None:
             data = next(held_footers(index, path=path)).data
             return FooterDescription(path, True, size_bytes, len(data), parse_footer(data, path))
     return None
-
-
-def _fetched(transport: Transport, location: str) -> tuple[bytes, int]:
-    """The footer and the size of the file."""
-    tail = transport.read_tail(location, _FIRST_REQUEST_BYTES)
-    length = check_tail(tail.data, location, MAX_FOOTER_BYTES)
-    start = tail.size - _TAIL_BYTES - length
-    if start < 0:
-        raise FormatError(
-            f"{location} is no Parquet file: a footer of {length:,} bytes in a file of {tail.size:,}",
-            hint="is the file whole?",
-        )
-    if start >= tail.start:
-        return tail.data[start - tail.start : -_TAIL_BYTES], tail.size
-    return transport.read_range(location, start, tail.start) + tail.data[:-_TAIL_BYTES], tail.size
 
 
 def _row(number: int, num_rows: int, chunk: ColumnChunk) -> ChunkRow:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from bisect import insort
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cctrawl.errors import AccessDeniedError, CctrawlError, FormatError, NotFoundError
 from cctrawl.index.distillate import RowGroupBounds, distil
-from cctrawl.index.footer import TAIL_BYTES, check_tail
+from cctrawl.index.footer import MAX_FOOTER_BYTES, TAIL_BYTES, check_tail
 from cctrawl.index.keys import flipped
 from cctrawl.store import FooterRow, GroupRow
 from cctrawl.transport import below
@@ -97,7 +97,16 @@ class FooterFetcher:
             FormatError: the end of the file is no footer.
             NotFoundError, AccessDeniedError, TransportError, AbortedError: as `Transport.read_tail`.
         """
-        footer, size = self._footer(file)
+        footer, size, requests = fetch_footer(
+            self._transport,
+            below(self._base_url, file.path),
+            file.path,
+            bytes_to_ask=self._need.bytes_to_ask(file.crawl, file.subset),
+            max_footer_bytes=self._max_footer_bytes,
+        )
+        if requests > 1:
+            with self._lock:
+                self.second_requests += 1
         self._need.learn(file.crawl, file.subset, len(footer))
         try:
             distillate = distil(footer, name=file.path)
@@ -114,23 +123,54 @@ class FooterFetcher:
             tuple(group_row(group) for group in distillate.rows),
         )
 
-    def _footer(self, file: IndexedFile) -> tuple[bytes, int]:
-        """Return the footer, without the eight bytes behind it, and the size of the file."""
-        location = below(self._base_url, file.path)
-        tail = self._transport.read_tail(location, self._need.bytes_to_ask(file.crawl, file.subset))
-        length = check_tail(tail.data, file.path, self._max_footer_bytes)
-        start = tail.size - TAIL_BYTES - length
-        if start < 0:
-            raise FormatError(
-                f"{file.path} is no Parquet file: a footer of {length:,} bytes in a file of {tail.size:,}",
-                hint="is the file whole?",
-            )
-        if start >= tail.start:
-            return tail.data[start - tail.start : -TAIL_BYTES], tail.size
-        with self._lock:
-            self.second_requests += 1
-        missing = self._transport.read_range(location, start, tail.start)
-        return missing + tail.data[:-TAIL_BYTES], tail.size
+
+class FetchedFooter(NamedTuple):
+    """A footer as it came.
+
+    Attributes:
+        data: the footer, without the eight bytes behind it.
+        file_bytes: size of the file.
+        requests: how many it took, 1 or 2.
+    """
+
+    data: bytes
+    file_bytes: int
+    requests: int
+
+
+def fetch_footer(
+    transport: Transport,
+    location: str,
+    name: str,
+    *,
+    bytes_to_ask: int = _FIRST_REQUEST_BYTES,
+    max_footer_bytes: int = MAX_FOOTER_BYTES,
+) -> FetchedFooter:
+    """Return the footer of a file: one request for its end, another if that was too short.
+
+    Args:
+        transport: how to ask.
+        location: where the file is.
+        name: what errors call it.
+        bytes_to_ask: the length of the end to ask for first.
+        max_footer_bytes: a footer that says it is longer is none.
+
+    Raises:
+        FormatError: the end of the file is no footer.
+        NotFoundError, AccessDeniedError, TransportError, AbortedError: as `Transport.read_tail`.
+    """
+    tail = transport.read_tail(location, bytes_to_ask)
+    length = check_tail(tail.data, name, max_footer_bytes)
+    start = tail.size - TAIL_BYTES - length
+    if start < 0:
+        raise FormatError(
+            f"{name} is no Parquet file: a footer of {length:,} bytes in a file of {tail.size:,}",
+            hint="is the file whole?",
+        )
+    if start >= tail.start:
+        return FetchedFooter(tail.data[start - tail.start : -TAIL_BYTES], tail.size, 1)
+    missing = transport.read_range(location, start, tail.start)
+    return FetchedFooter(missing + tail.data[:-TAIL_BYTES], tail.size, 2)
 
 
 def group_row(group: RowGroupBounds) -> GroupRow:
