@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import random
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cctrawl.index import ColumnChunk, Footer
+from cctrawl.index import ColumnChunk, Distillate, Footer, RowGroupBounds, decode_bound, parse_footer
 from cctrawl.index.schema import SchemaColumn
 
 
@@ -42,6 +43,17 @@ def index_footer(seed: int, *, row_groups: int = 3, columns: int = 30, rows: int
         table[name] = [draw.randrange(10**6) if number % 3 else f"value {draw.randrange(99)}" for _ in range(count)]
     options = {"write_page_index": bool(seed % 2), "compression": "gzip"}
     return footer_of(written(pa.table(table), row_group_size=rows, **options))
+
+
+def by_full_parse(footer: bytes, name: str) -> Distillate:
+    """Return what is to be distilled, by the full parse alone."""
+    parsed = parse_footer(footer)
+    names = tuple(column.name for column in parsed.columns)
+    rows = []
+    for group in parsed.row_groups:
+        found = group.columns[names.index(name)].statistics
+        rows.append(RowGroupBounds(group.num_rows, group.total_byte_size, found.kind, found.min, found.max))
+    return Distillate(parsed.num_rows, rows, names, parsed.columns[names.index(name)])
 
 
 def assert_agrees(footer: Footer, expected: pq.FileMetaData) -> None:
@@ -85,3 +97,19 @@ def _assert_chunk_agrees(chunk: ColumnChunk, other: Any) -> None:  # noqa: ANN40
         other.bloom_filter_length,
     )
     assert (chunk.file_path or "") == other.file_path
+    _assert_statistics_agree(chunk, other)
+
+
+def _assert_statistics_agree(chunk: ColumnChunk, other: Any) -> None:  # noqa: ANN401 - the same
+    """Bounds are compared as physical values; pyarrow knows no lone bound and hides signed ones."""
+    ours, theirs = chunk.statistics, other.statistics
+    if theirs is None:
+        assert (ours.min, ours.max) == (None, None) or ours.kind == "signed"
+        return
+    assert ours.null_count == (theirs.null_count if theirs.has_null_count else None)
+    assert ours.distinct_count == (theirs.distinct_count if theirs.has_distinct_count else None)
+    has_both = ours.kind == "ordered" and None not in (ours.min, ours.max)
+    assert has_both == theirs.has_min_max
+    if has_both:
+        physical = replace(chunk.column, logical_type=None)
+        assert [decode_bound(physical, raw) for raw in (ours.min, ours.max)] == [theirs.min_raw, theirs.max_raw]

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
-from tests.index.parquet_files import index_footer
+from tests.index.parquet_files import by_full_parse, index_footer
 
+from cctrawl.errors import FormatError
 from cctrawl.index import distil, parse_footer
-from cctrawl.index.distillate import Distillate
-
-
-def by_full_parse(footer: bytes, column: str) -> Distillate:
-    """Distil by the full parse alone."""
-    parsed = parse_footer(footer)
-    names = tuple(column.name for column in parsed.columns)
-    index = names.index(column)
-    told = [(group, group.columns[index].statistics) for group in parsed.row_groups]
-    rows = [(group.num_rows, group.total_byte_size, found.kind, found.min, found.max) for group, found in told]
-    return Distillate(parsed.num_rows, rows, names, parsed.columns[index])  # type: ignore[arg-type]  # tuples equal named tuples
 
 
 @pytest.mark.parametrize("column", ["url_surtkey", "url", "column_07", "column_27"])
@@ -26,3 +18,54 @@ def test_distilled_is_what_the_full_parse_finds(column: str, row_groups: int) ->
     for seed in range(6):
         footer = index_footer(seed, row_groups=row_groups)
         assert distil(footer, column.encode()) == by_full_parse(footer, column)
+
+
+def mutated(footer: bytes, draw: random.Random) -> bytes:
+    """Return a footer with a few bytes changed, cut out, doubled or swapped, or cut short."""
+    data = bytearray(footer)
+    for _ in range(draw.choice([1, 1, 1, 2, 5])):
+        at = draw.randrange(len(data))
+        match draw.randrange(6):
+            case 0 | 1:
+                data[at] = draw.randrange(256)
+            case 2:
+                data[at] ^= 1 << draw.randrange(8)
+            case 3:
+                del data[at : at + draw.randrange(1, 40)]
+            case 4:
+                data[at:at] = data[at : at + draw.randrange(1, 40)]
+            case _:
+                data = data[: at + 1] if draw.random() < 0.2 else data
+    return bytes(data)
+
+
+def test_mutated_footers_are_read_alike_or_refused() -> None:
+    """Thousands of damaged footers raise nothing but FormatError; what both ways read, they read alike."""
+    draw = random.Random(5)
+    footers = [index_footer(seed, columns=6) for seed in range(4)]
+    outcomes = {"alike": 0, "refused": 0, "unseen": 0}
+    for footer in footers:
+        distil(footer)
+    for number in range(6000):
+        data = mutated(footers[number % 4], draw)
+        outcomes[outcome_of(data)] += 1
+    assert min(outcomes["alike"], outcomes["refused"]) > 500
+
+
+def outcome_of(data: bytes) -> str:
+    """Read damaged bytes both ways and return how it went; unseen is damage that was jumped over."""
+    try:
+        distilled = distil(data)
+    except FormatError:
+        with pytest.raises(FormatError):
+            parse_footer(data)
+        return "refused"
+    try:
+        expected = by_full_parse(data, "url_surtkey")
+    except FormatError:
+        return "unseen"
+    except ValueError:  # the column has another name now
+        assert {row.statistics for row in distilled.rows} <= {"absent"}
+        return "alike"
+    assert distilled == expected
+    return "alike"

@@ -270,7 +270,7 @@ class _Source(NamedTuple):
         column = self.columns[index]
         what = f"{column.name} in {where}"
         meta = required(substruct(struct, 3), f"metadata of {what} (is the column encrypted?)")
-        _check_column(meta, column, what)
+        self._check_path(meta, column, what)
         return ColumnChunk(
             column=column,
             codec=_named(_CODECS, required(integer(meta, 4), f"codec of {what}")),
@@ -289,17 +289,17 @@ class _Source(NamedTuple):
             file_path=text(struct, 1),
         )
 
+    def _check_path(self, meta: Struct, column: SchemaColumn, what: str) -> None:
+        """See that the chunk does not say it is another column's; a misspelt name does no harm."""
+        path = tuple(part.decode("utf-8", "replace") for part in binaries(meta, 3) or ())
+        if path != column.path and any(path == other.path for other in self.columns):
+            raise FormatError(f"in the place of {what} is {'.'.join(path)}")
+
     def _sorting(self, struct: Struct, where: str) -> SortingColumn:
         index = quantity(struct, 1, f"sorting column of {where}")
         if index >= len(self.columns):
             raise FormatError(f"{where} is sorted by column {index}, the schema has {len(self.columns):,}")
         return SortingColumn(self.columns[index].name, boolean(struct, 2) or False, boolean(struct, 3) or False)
-
-
-def _check_column(meta: Struct, column: SchemaColumn, what: str) -> None:
-    path = binaries(meta, 3)
-    if path is not None and tuple(part.decode("utf-8", "replace") for part in path) != column.path:
-        raise FormatError(f"in the place of {what} is {b'.'.join(path).decode('utf-8', 'replace')}")
 
 
 def _extent(struct: Struct, offset_id: int, length_id: int) -> Extent | None:
