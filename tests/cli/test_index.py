@@ -109,6 +109,9 @@ def test_without_an_index(ask: Ask, held: Settings) -> None:
     for words in ([], ["missing"], ["groups", "a.org", "-c", "all"]):
         assert "hint: `cctrawl harvest -c CRAWL` fetches it" in ask(*words, code=3).stderr
     assert not held.data_dir.exists()
+    open_index(held.data_dir, held.base_url).close()
+    for words in ([], ["missing"], ["export", "-"]):  # as after an import that was refused
+        assert "hint: `cctrawl harvest" in ask(*words, code=3).stderr
 
 
 def test_defaults_of_the_group(ask: Ask, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +168,9 @@ def test_the_table_travels(ask: Ask, enter: Enter, tmp_path: Path, monkeypatch: 
     """What one exports another imports, and both get the same answers; what came in is said."""
     enter([group(b"com,a", b"com,f"), group(b"com,f", b"com,z", "signed")])
     file = tmp_path / "row_groups.parquet"
-    assert "2 row groups" in ask("export", file).stderr
+    enter([group(b"a", b"b")], subset="robotstxt")
+    assert "left out: 1 files of other subsets; hint: --subset all" in ask("export", file).stderr
+    assert "left out" not in ask("export", tmp_path / "all.csv", "--subset", "all").stderr
     assert ask("export", file, "-q").stderr == ""
     mine = ask("groups", "example.com", "-c", "all").stdout
     monkeypatch.setenv("CCTRAWL_DATA_DIR", str(tmp_path / "other"))

@@ -69,6 +69,8 @@ def export_command(
     if not quiet:
         size = f", {report.size_bytes / 1e6:,.1f} MB -> {output}" if report.size_bytes else ""
         click.echo(f"{report.rows:,} row groups{size}", err=True)
+        if report.left_out:
+            click.echo(f"left out: {report.left_out:,} files of other subsets; hint: --subset all", err=True)
 
 
 @click.command("import")

@@ -20,6 +20,7 @@ from cctrawl.cli.options import (
     subset_option,
     verbose_option,
 )
+from cctrawl.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,6 +88,8 @@ def status_command(settings: Settings, *, format: str | None, output: str, quiet
     with open_held(settings) as index:
         rows = holdings(index)
         size_bytes = index.size_bytes()
+    if not rows:
+        raise NotFoundError("nothing of the index is held", hint="`cctrawl harvest -c CRAWL` fetches it")
     _write_holdings(rows, format, output)
     if not quiet:
         click.echo(f"{size_bytes / 1e6:,.1f} MB on disk", err=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cctrawl.index.holdings import held_selection, open_held
 from cctrawl.index.table import COLUMNS, RowGroupTable
 from cctrawl.output import Column, parquet_file, write_listing
+from cctrawl.store import count_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,10 +34,12 @@ class ExportReport(NamedTuple):
     Attributes:
         rows: row groups.
         size_bytes: size of the file; 0 for stdout.
+        left_out: files of the same crawls that are of other subsets.
     """
 
     rows: int
     size_bytes: int
+    left_out: int
 
 
 def export_row_groups(
@@ -65,13 +68,15 @@ def export_row_groups(
         CctrawlError: the index cannot be read, or written.
     """
     with open_held(settings) as index:
-        table = RowGroupTable(index, held_selection(index, crawls, subset), columns or ())
+        selection = held_selection(index, crawls, subset)
+        left_out = count_files(index, selection._replace(subset="")) - count_files(index, selection)
+        table = RowGroupTable(index, selection, columns or ())
         if format == "parquet":
             rows = _write_parquet(table, file)
         else:
             names = [Column(name) for name in table.names]
             rows = write_listing(_as_text(table), names, format=format, output=file)
-    return ExportReport(rows, 0 if file == "-" else Path(file).stat().st_size)
+    return ExportReport(rows, 0 if file == "-" else Path(file).stat().st_size, left_out)
 
 
 def _write_parquet(table: RowGroupTable, file: str) -> int:

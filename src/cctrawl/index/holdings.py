@@ -46,15 +46,13 @@ def held_selection(index: IndexFile, crawls: str | Sequence[str] | None, subset:
 
     Raises:
         InvalidInputError: no such subset, or no crawl is named.
-        NotFoundError: a crawl that is named is not held.
+        NotFoundError: a crawl that is named is not held, or none is.
     """
     if subset != "all" and subset not in SUBSETS:
         raise InvalidInputError(f"no subset: {subset!r}", hint=f"one of {', '.join(SUBSETS)}, all")
     one = "" if subset == "all" else subset
     held = held_crawls(index, one)
-    if crawls is None:
-        return Selection(held, one)
-    expressions = [crawls] if isinstance(crawls, str) else crawls
+    expressions = ["all"] if crawls is None else [crawls] if isinstance(crawls, str) else crawls
     named = {name for expression in expressions for name in split_crawls(expression)}
     found = {crawl for name in named for crawl in _held(name, held, subset)}
     return Selection(sorted(found, reverse=True), one)
@@ -81,8 +79,9 @@ def _held(name: str, held: list[str], subset: str) -> list[str]:
     found = [crawl for crawl in held if crawl == name.upper()] if is_crawl_id(name) else named_crawls(name, held)
     if not found:
         other = "" if subset == "warc" else f" --subset {subset}"
+        where = "" if subset == "all" else f" for the subset {subset}"
         raise NotFoundError(
-            f"no index of {name} is held{f' for the subset {subset}' if subset != 'all' else ''}",
+            f"no index of {'any crawl' if name == 'all' else name} is held{where}",
             hint=f"`cctrawl harvest -c {name}{other}` fetches it; `cctrawl index` lists what is held",
         )
     return found

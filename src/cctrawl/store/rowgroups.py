@@ -147,6 +147,16 @@ _INCOMPLETE = f"""
     UNION SELECT crawl, subset FROM file WHERE state = '{UNDECODABLE}'"""  # noqa: S608 - our own words
 
 
+def count_files(index: IndexFile, selection: Selection) -> int:
+    """Return how many files of a selection have row groups.
+
+    Raises:
+        CctrawlError: the file cannot be read.
+    """
+    query = f"SELECT count(*) FROM file f WHERE {SELECTED} AND f.row_groups > 0"  # noqa: S608 - our own words
+    return next(int(count) for (count,) in index.read(query, selection_parameters(selection)))
+
+
 def held_crawls(index: IndexFile, subset: str = "") -> list[str]:
     """Return the crawls of which any file (of a subset, if one is named) is held or imported, newest first.
 
