@@ -6,10 +6,12 @@ import logging
 import re
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -127,6 +129,30 @@ def test_several_crawls_are_listed_in_the_order_named(fake: FakeCrawls, on_disk:
     """An expression may name several crawls, CC-NEWS among them."""
     found = files("warc", "CC-NEWS-2024-05,2020", settings=on_disk)
     assert found == fake.files("CC-NEWS-2024-05") + fake.files("CC-MAIN-2020-24")
+
+
+def test_listings_of_several_crawls_are_asked_for_at_once(tmp_path: Path) -> None:
+    """Two listings are under way at the same time: here neither is answered before both were asked for."""
+    together = threading.Barrier(2, timeout=60)
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            together.wait()
+            body = gzip.compress(self.path.split("/")[2].encode())
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        names = ["CC-MAIN-2024-22", "CC-MAIN-2020-24"]
+        found = files("segment", ",".join(names), settings=Settings.resolve(base_url=url, data_dir=tmp_path))
+        server.shutdown()
+    assert found == names
 
 
 def test_subsets_of_the_columnar_index(on_disk: Settings) -> None:

@@ -53,6 +53,7 @@ _ARC_CRAWLS = ("CC-MAIN-2008-2009", "CC-MAIN-2009-2010", "CC-MAIN-2012")
 _NEWS_ID = re.compile(r"CC-NEWS-(\d{4})-(\d{2})")
 _LATEST = re.compile(r"latest(?:-(\d{1,4}))?")
 _CACHED_FOR_S = 86_400
+_LISTINGS_AT_ONCE = 8
 _LIMIT_BYTES = 64 * 2**20  # of a list, stored and inflated; real ones have less than 20 MB
 
 _log = logging.getLogger("cctrawl")
@@ -178,16 +179,11 @@ def files(
 def _listings(kind: str, names: list[str], explicit: set[str], source: _Source) -> Iterator[list[str]]:
     """Yield the listing of each crawl; those that have no index are passed over unless they were named."""
     passed_over = []
-    for name in names:
-        may_lack = kind in _INDEX_KINDS and name not in explicit
-        try:
-            if may_lack and name in _ARC_CRAWLS:
-                raise _no_listing(kind, name)
-            yield source.paths(kind, name)
-        except NotFoundError:
-            if not may_lack:
-                raise
+    for name, paths in zip(names, _asked_at_once(kind, names, explicit, source), strict=True):
+        if paths is None:
             passed_over.append(name)
+        else:
+            yield paths
     if names and passed_over == names:
         raise NotFoundError(
             f"no {kind} listing: {', '.join(names)}",
@@ -195,6 +191,32 @@ def _listings(kind: str, names: list[str], explicit: set[str], source: _Source) 
         )
     if passed_over:
         _log.warning("passed over, without a %s listing: %s", kind, ", ".join(passed_over))
+
+
+def _asked_at_once(kind: str, names: list[str], explicit: set[str], source: _Source) -> Iterator[list[str] | None]:
+    """Yield the listing of each crawl in order, asking for several at a time; nothing for one to be passed over."""
+
+    def ask(name: str) -> list[str] | None:
+        may_lack = kind in _INDEX_KINDS and name not in explicit
+        if may_lack and name in _ARC_CRAWLS:
+            return None
+        try:
+            return source.paths(kind, name)
+        except NotFoundError:
+            if not may_lack:
+                raise
+            return None
+
+    if len(names) == 1:
+        yield ask(names[0])
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - not needed for a single crawl
+
+    threads = ThreadPoolExecutor(_LISTINGS_AT_ONCE)
+    try:
+        yield from threads.map(ask, names)
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)  # whoever closes the transport wakes those that wait
 
 
 def _subset_folder(kind: str, subset: str | None) -> str:

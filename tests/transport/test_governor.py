@@ -44,10 +44,10 @@ def govern(tmp_path: Path) -> Iterator[Callable[..., Governor]]:
     """Make governors that probe nobody."""
     made: list[Governor] = []
 
-    def make(**settings: object) -> Governor:
+    def make(*, ramp: bool = False, **settings: object) -> Governor:
         governor = Governor(
             Settings.resolve(data_dir=tmp_path, **settings),
-            ramp=False,
+            ramp=ramp,
             policy=Policy(),
             counters=Counters(),
             on_event=lambda _: None,
@@ -81,6 +81,16 @@ def test_an_explicit_rate_is_for_the_base_url(govern: Callable[..., Governor]) -
     mirror = govern(rate=4, base_url="http://mirror.org/cc/")
     assert mirror.limits("http://mirror.org") == Limits(4, 4)
     assert mirror.limits(DATA) == Limits(10, 300)
+
+
+def test_a_rate_of_nought_leaves_out_the_ramp_elsewhere(govern: Callable[..., Governor]) -> None:
+    """``--rate 0`` at another base URL asks at full speed at once; Common Crawl's hosts are ramped anyway."""
+    here = "http://127.0.0.1:8000"
+    assert govern(ramp=True, base_url=here).limits(here).ramp
+    freed = govern(ramp=True, rate=0, base_url=here)
+    assert not freed.limits(here).ramp
+    assert freed.limits(DATA).ramp
+    assert govern(ramp=True, rate=0).limits(DATA).ramp
 
 
 def test_a_shared_state_that_breaks_is_no_fault_of_the_location(bench: Bench) -> None:

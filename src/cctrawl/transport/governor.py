@@ -79,9 +79,13 @@ class Governor:
         return Ticket(self, location)
 
     def limits(self, host: str) -> Limits:
-        """Return what may be asked of a host: the explicit rate for the base URL's, else the defaults."""
+        """Return what may be asked of a host: the explicit rate for the base URL's, else the defaults.
+
+        A rate of 0 frees the base URL's host of the ramp too, unless it is Common Crawl's own.
+        """
         rate, burst = allowance(self.settings, host)
-        return Limits(rate, burst, self._ramp)
+        is_freed = self.settings.rate == 0 and host == self._base_host and not is_common_crawl(host)
+        return Limits(rate, burst, self._ramp and not is_freed)
 
     def is_ours(self, location: str) -> bool:
         """Tell whether a 403 there is a refusal: below the base URL, or on Common Crawl's own hosts."""
