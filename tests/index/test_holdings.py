@@ -48,8 +48,9 @@ def test_what_is_not_held_is_named(name: str, index: IndexFile, enter: Enter) ->
 
 
 def test_wrong_words(index: IndexFile) -> None:
-    """An empty expression and an unknown subset are usage errors."""
-    for words in ((" , ", "warc"), ("all", "wat")):
+    """An empty expression, an empty list and an unknown subset are usage errors."""
+    wrong: list[tuple[str | list[str], str]] = [(" , ", "warc"), ([], "warc"), ("all", "wat")]
+    for words in wrong:
         with pytest.raises(InvalidInputError):
             held_selection(index, *words)
 

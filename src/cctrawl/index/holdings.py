@@ -52,8 +52,8 @@ def held_selection(index: IndexFile, crawls: str | Sequence[str] | None, subset:
         raise InvalidInputError(f"no subset: {subset!r}", hint=f"one of {', '.join(SUBSETS)}, all")
     one = "" if subset == "all" else subset
     held = held_crawls(index, one)
-    expressions = ["all"] if crawls is None else [crawls] if isinstance(crawls, str) else crawls
-    named = {name for expression in expressions for name in split_crawls(expression)}
+    expression = "all" if crawls is None else crawls if isinstance(crawls, str) else ",".join(crawls)
+    named = set(split_crawls(expression))
     found = {crawl for name in named for crawl in _held(name, held, subset)}
     return Selection(sorted(found, reverse=True), one)
 
