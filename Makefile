@@ -28,6 +28,10 @@ bench: .venv/bench.stamp
 	$(BIN)/python benchmarks/two_workers.py
 	$(BIN)/python benchmarks/many_inputs.py
 	$(BIN)/python benchmarks/limited_server.py
+	$(BIN)/python benchmarks/harvest_footers.py
+	$(BIN)/python benchmarks/limited_footers.py
+	$(BIN)/python benchmarks/index_store.py
+	$(BIN)/python benchmarks/find_row_groups.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

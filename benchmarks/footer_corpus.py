@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import mmap
 import os
@@ -359,11 +360,29 @@ def _write(stem: Path, files: int) -> None:
     part.replace(stem.with_suffix(".index"))
 
 
+def check(corpus: FooterCorpus) -> None:
+    """See that pyarrow and fastparquet find in a footer of each crawl what is in all of them.
+
+    Raises:
+        SystemExit: they do not.
+    """
+    from fastparquet import ParquetFile
+    from pyarrow import parquet
+
+    for i in range(0, len(corpus), FILES_PER_CRAWL):
+        file = b"PAR1" + corpus.tail(i)
+        found, other = parquet.read_metadata(io.BytesIO(file)), ParquetFile(io.BytesIO(file))
+        shape = found.num_row_groups, found.num_columns, found.num_rows
+        if shape != (ROW_GROUPS, len(COLUMNS), other.count()) or len(other.columns) != len(COLUMNS):
+            raise SystemExit(f"{corpus.paths[i]} is read as {shape}, and otherwise by fastparquet")
+
+
 def main() -> None:
-    """Make the corpus and say what it is."""
+    """Make the corpus, check it, and say what it is."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--files", type=int, default=FILES)
     corpus = FooterCorpus(parser.parse_args().files)
+    check(corpus)
     lengths = [len(corpus.footer(i)) for i in range(len(corpus))]
     digest = hashlib.sha256(corpus.footer(0)).hexdigest()[:12]
     print(
