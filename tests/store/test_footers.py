@@ -13,7 +13,6 @@ from cctrawl.store import (
     FooterRow,
     GroupRow,
     IndexFile,
-    Press,
     bounds_of,
     footer_sizes,
     held_footers,
@@ -60,30 +59,28 @@ def rows_of(index: IndexFile, table: str) -> list[tuple[object, ...]]:
 def test_footers_come_out_as_they_went_in(tmp_path: Path) -> None:
     """Every footer is held byte for byte, in little room, also by the next command."""
     with open_index(tmp_path, "s3://mine/") as index:
-        put_footers(index, Press(index), [fetched(number) for number in range(10)])
+        put_footers(index, [fetched(number) for number in range(10)])
     with open_index(tmp_path, "s3://mine/") as index:
-        put_footers(index, Press(index), [fetched(10)])
+        put_footers(index, [fetched(10)])
         held = {footer.path: footer.data for footer in held_footers(index, crawl=CRAWL)}
         assert held == {f"part-{number}": footer_bytes(number) for number in range(11)}
         assert [footer.data for footer in held_footers(index, path="part-3")] == [footer_bytes(3)]
-        assert len(rows_of(index, "dictionary")) == 1
-        assert sum(len(data) for (data,) in index.read("SELECT data FROM footer")) < 11 * 700
+        assert sum(len(data) for (data,) in index.read("SELECT data FROM footer_block")) < 2 * 21_000 + 11 * 700
         assert held_paths(index, [CRAWL]) == set(held)
         assert set(footer_sizes(index, [CRAWL])) == {(CRAWL, "warc", 20_500)}
         assert rows_of(index, "file_bounds")[0] == (1, "ordered", b"com,a", b"com,f")
 
 
 def test_a_refused_transaction_leaves_nothing_and_can_be_made_again(tmp_path: Path) -> None:
-    """When the disk refuses, no footer and no dictionary is there, and the same footers can be entered later."""
+    """When the disk refuses, nothing of a footer is there, and the same footers can be entered later."""
     with open_index(tmp_path, "s3://mine/") as index:
-        press = Press(index)
         rows = [fetched(number) for number in range(3)]
         wrong = FailureRow("part-9", CRAWL, "warc", None, "no kind")  # type: ignore[arg-type]  # so that SQLite refuses
         with pytest.raises(TransportError):
-            put_footers(index, press, rows, [wrong])
+            put_footers(index, rows, [wrong])
         assert not rows_of(index, "file")
-        assert not rows_of(index, "dictionary")
-        put_footers(index, press, rows)
+        assert not rows_of(index, "footer_block")
+        put_footers(index, rows)
         assert len(list(held_footers(index))) == 3
 
 
@@ -91,17 +88,17 @@ def test_what_failed_is_forgotten_when_it_comes(tmp_path: Path) -> None:
     """A failure is listed with the times it failed, until the footer is there."""
     with open_index(tmp_path, "s3://mine/") as index:
         failed = FailureRow("part-1", CRAWL, "warc", "network", "half a pair \ud83d")
-        put_footers(index, Press(index), [], [failed])
-        put_footers(index, Press(index), [], [FailureRow("part-1", CRAWL, "warc", "missing", "404")])
+        put_footers(index, [], [failed])
+        put_footers(index, [], [FailureRow("part-1", CRAWL, "warc", "missing", "404")])
         assert listed_failures(index, [CRAWL]) == [FailureRow("part-1", CRAWL, "warc", "missing", "404", 2)]
-        put_footers(index, Press(index), [fetched(1)])
+        put_footers(index, [fetched(1)])
         assert listed_failures(index, [CRAWL]) == []
 
 
 def test_a_footer_that_cannot_be_decoded_is_held_and_listed(tmp_path: Path) -> None:
     """It counts as held, has its reason, and has no row groups."""
     with open_index(tmp_path, "s3://mine/") as index:
-        put_footers(index, Press(index), [fetched(1, error="odd")])
+        put_footers(index, [fetched(1, error="odd")])
         assert undecodable(index, [CRAWL]) == [("part-1", "odd")]
         assert held_paths(index, [CRAWL]) == {"part-1"}
         assert not rows_of(index, "row_group")
@@ -114,7 +111,7 @@ def test_an_imported_file_is_not_held_until_its_footer_comes(tmp_path: Path) -> 
             file = put_file(connection, path="part-1", crawl=CRAWL, subset="warc", state="imported")
             put_row_groups(connection, file, [ORDERED, ORDERED])
         assert held_paths(index, [CRAWL]) == set()
-        put_footers(index, Press(index), [fetched(1)])
+        put_footers(index, [fetched(1)])
         assert held_paths(index, [CRAWL]) == {"part-1"}
         assert rows_of(index, "row_group") == [(file, 0, *ORDERED)]
 
@@ -122,10 +119,10 @@ def test_an_imported_file_is_not_held_until_its_footer_comes(tmp_path: Path) -> 
 def test_a_damaged_footer_is_named(tmp_path: Path) -> None:
     """What the disk has changed is no footer any more, and the message says of which file."""
     with open_index(tmp_path, "s3://mine/") as index:
-        put_footers(index, Press(index), [fetched(1), fetched(2)])
+        put_footers(index, [fetched(1), fetched(2)])
         with index.transaction() as connection:
             connection.execute(
-                "UPDATE footer SET data = CAST(substr(data, 1, 300) || zeroblob(length(data) - 300) AS BLOB)"
+                "UPDATE footer_block SET data = CAST(substr(data, 1, 300) || zeroblob(length(data) - 300) AS BLOB)"
             )
         with pytest.raises(FormatError, match="part-2"):
             list(held_footers(index, path="part-2"))

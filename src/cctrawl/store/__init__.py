@@ -3,7 +3,7 @@
 Read ``database`` first (how each file is opened), then one module per table family: ``rates`` (the rate budget
 that all commands, threads and processes of a user share), ``listings`` (cached listings), ``ledger`` (what a run
 has done), ``history`` (which runs there were), ``index`` (the tables of the index at hand), ``footers`` (what goes
-into them and comes out), ``dictionaries`` (how footers are kept small),
+into them and comes out), ``blocks`` (how footers are kept small),
 ``rowgroups`` and ``columns`` (what users ask of them),
 ``changes`` (imports, and the table made anew). ``locks`` keeps two processes from the same work.
 """
@@ -21,7 +21,6 @@ from cctrawl.store.columns import (
     put_columns,
 )
 from cctrawl.store.database import open_database
-from cctrawl.store.dictionaries import Dictionaries, Press
 from cctrawl.store.footers import (
     FailureRow,
     FileRow,
@@ -73,7 +72,6 @@ __all__ = [
     "CachedListing",
     "ColumnRow",
     "ColumnsOfFile",
-    "Dictionaries",
     "DistilledFile",
     "FailureRow",
     "FileRow",
@@ -89,7 +87,6 @@ __all__ = [
     "LedgerFile",
     "ListingCache",
     "MissingRow",
-    "Press",
     "RowGroupRow",
     "Selection",
     "Span",

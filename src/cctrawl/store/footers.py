@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from cctrawl.store.blocks import FooterBlocks, Place, packed
 from cctrawl.store.database import storable
-from cctrawl.store.dictionaries import Dictionaries
 from cctrawl.store.index import HELD, IMPORTED, MOST_VALUES, UNDECODABLE, insert_many
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from cctrawl.store.dictionaries import Dictionary, Press
     from cctrawl.store.index import IndexFile
 
 ABSENT = "absent"
@@ -130,53 +130,27 @@ class HeldFooter:
     data: bytes
 
 
-def put_footers(
-    index: IndexFile, press: Press, footers: Iterable[FooterRow], failures: Iterable[FailureRow] = ()
-) -> None:
+def put_footers(index: IndexFile, footers: Iterable[FooterRow], failures: Iterable[FailureRow] = ()) -> None:
     """Enter what was fetched, and what failed, in one transaction; what failed before and came now is forgotten.
-
-    Args:
-        index: where it goes.
-        press: makes footers small; made for this index.
-        footers: what was fetched.
-        failures: what did not come.
 
     Raises:
         TransportError: the disk refuses; nothing was entered.
     """
-    rows = list(footers)
-    packed = _packed(press, rows)
-    ids: dict[Dictionary, int | None] = {}
+    rows = sorted(footers, key=attrgetter("path"))  # sisters side by side
+    blocks, places = packed([row.data for row in rows])
     with index.transaction() as connection:
-        for _, dictionary in packed:
-            if dictionary.id is None and dictionary not in ids:
-                statement = "INSERT INTO dictionary (crawl, data) VALUES (?, ?)"
-                ids[dictionary] = connection.execute(statement, (dictionary.crawl, dictionary.data)).lastrowid
         schemas = {columns: schema_id(connection, columns) for columns in {row.columns for row in rows}}
         files = put_files(connection, [_file_row(row, schemas[row.columns]) for row in rows])
-        held = ((file, ids.get(of, of.id), data) for file, (data, of) in zip(files, packed, strict=True))
+        (last,) = connection.execute("SELECT ifnull(max(id), 0) FROM footer_block").fetchone()
+        insert_many(connection, "footer_block", enumerate(blocks, last + 1))
+        held = ((file, last + 1 + at.block, at.start, at.length) for file, at in zip(files, places, strict=True))
         insert_many(connection, "footer", held)
         # Of one that cannot be decoded, row groups that were imported stay: they are all that is known.
-        put_all_row_groups(
-            connection, [(file, row.groups) for file, row in zip(files, rows, strict=True) if row.error is None]
-        )
+        decoded = [(file, row.groups) for file, row in zip(files, rows, strict=True) if row.error is None]
+        put_all_row_groups(connection, decoded)
         if connection.execute("SELECT 1 FROM failure LIMIT 1").fetchone():
             connection.executemany("DELETE FROM failure WHERE path = ?", [(row.path,) for row in rows])
         _put_failures(connection, failures)
-    for dictionary, number in ids.items():
-        dictionary.id = number  # now that it is there for good
-
-
-def _packed(press: Press, rows: Sequence[FooterRow]) -> list[tuple[bytes, Dictionary]]:
-    """Return the compressed footers, each with its dictionary, in order."""
-    numbers: dict[str, list[int]] = {}
-    for number, row in enumerate(rows):
-        numbers.setdefault(row.crawl, []).append(number)
-    found: dict[int, tuple[bytes, Dictionary]] = {}
-    for crawl, of_crawl in numbers.items():
-        packed, dictionary = press.packed(crawl, [rows[number].data for number in of_crawl])
-        found.update((number, (data, dictionary)) for number, data in zip(of_crawl, packed, strict=True))
-    return [found[number] for number in range(len(rows))]
 
 
 def _file_row(row: FooterRow, schema: int | None) -> FileRow:
@@ -344,9 +318,9 @@ def held_footers(index: IndexFile, *, crawl: str | None = None, path: str | None
     conditions = [(name, value) for name, value in (("crawl", crawl), ("path", path)) if value is not None]
     where = " AND ".join(["TRUE", *(f"{name} = ?" for name, _ in conditions)])
     query = (
-        "SELECT file.id, path, dictionary, data FROM file JOIN footer ON footer.file = file.id"  # noqa: S608 - constants
+        "SELECT file.id, path, block, start, length FROM file JOIN footer ON footer.file = file.id"  # noqa: S608 - constants
         f" WHERE {where} ORDER BY file.id"
     )
-    dictionaries = Dictionaries(index)
-    for file, found, dictionary, data in index.read(query, [value for _, value in conditions]):
-        yield HeldFooter(file, found, dictionaries.unpacked(data, dictionary, found))
+    blocks = FooterBlocks(index)
+    for file, found, *place in index.read(query, [value for _, value in conditions]):
+        yield HeldFooter(file, found, blocks.footer(Place(*place), found))

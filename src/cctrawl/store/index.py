@@ -43,9 +43,10 @@ _SCHEMA = (
     f"CREATE INDEX undecodable_file ON file (crawl, subset) WHERE state = '{UNDECODABLE}'",  # hardly any
     # columns: the names as a JSON list. Files of 25 to 30 columns live side by side.
     "CREATE TABLE schema (id INTEGER PRIMARY KEY, columns TEXT NOT NULL UNIQUE)",
-    # data: a raw footer; its sisters are compressed with it as the dictionary.
-    "CREATE TABLE dictionary (id INTEGER PRIMARY KEY, crawl TEXT NOT NULL, data BLOB NOT NULL)",
-    "CREATE TABLE footer (file INTEGER PRIMARY KEY, dictionary INTEGER, data BLOB NOT NULL)",
+    # data: footers one after the other, compressed together, see `blocks`.
+    "CREATE TABLE footer_block (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+    """CREATE TABLE footer (
+        file INTEGER PRIMARY KEY, block INTEGER NOT NULL, start INTEGER NOT NULL, length INTEGER NOT NULL)""",
     """CREATE TABLE row_group (
         file INTEGER, row_group INTEGER, num_rows INTEGER NOT NULL, byte_size INTEGER NOT NULL,
         statistics TEXT NOT NULL, low BLOB, high BLOB, PRIMARY KEY (file, row_group)) WITHOUT ROWID""",
