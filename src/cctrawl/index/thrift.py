@@ -29,7 +29,7 @@ MAP: Final = 11
 STRUCT: Final = 12
 UUID: Final = 13
 
-# Parquet nests seven deep at most, a footer of 60 KB has some 8,000 values. A value costs about 150 bytes memory:
+# Parquet nests seven deep at most, a footer of 60 KB has some 11,000 values. A value costs about 150 bytes memory:
 # what someone hostile can make us spend is 150 MB.
 MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 1_000_000
