@@ -28,6 +28,7 @@ bench: .venv/bench.stamp
 	$(BIN)/python benchmarks/two_workers.py
 	$(BIN)/python benchmarks/many_inputs.py
 	$(BIN)/python benchmarks/limited_server.py
+	$(BIN)/python benchmarks/decode_footers.py
 	$(BIN)/python benchmarks/harvest_footers.py
 	$(BIN)/python benchmarks/limited_footers.py
 	$(BIN)/python benchmarks/index_store.py
