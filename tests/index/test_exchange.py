@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +23,7 @@ import cctrawl
 from cctrawl.errors import FormatError, InvalidInputError, NotFoundError
 from cctrawl.index import ImportCounts, export_row_groups, find_row_groups, import_row_groups
 from cctrawl.settings import Settings
-from cctrawl.store import IndexFile, all_row_groups, open_index
+from cctrawl.store import IndexFile, all_row_groups, index_path, open_index
 from cctrawl.store.rowgroups import Selection, held_crawls
 
 CRAWL = "CC-MAIN-2020-24"
@@ -223,3 +227,18 @@ def test_unknown_bounds_cost_nothing_but_pruning(held: Settings, tmp_path: Path)
     import_row_groups(written(tmp_path / "rows.jsonl", rows), settings=held)
     assert len(find_row_groups("example.com", CRAWL, settings=held).row_groups) == 1
     assert known(held)[0][4:] == (10, 100, "absent", None, None)
+
+
+def test_an_import_that_is_killed_took_in_nothing(held: Settings, tmp_path: Path) -> None:
+    """Killed in the middle it leaves the table as it was, and the same command takes in everything."""
+    file = written(tmp_path / "rows.jsonl", [{**ROW, "path": path_of(CRAWL, "warc", at)} for at in range(30_000)])
+    words = ["index", "import", file, "--data-dir", str(held.data_dir), "--base-url", held.base_url]
+    wal = index_path(held.data_dir, held.base_url).with_suffix(".sqlite-wal")
+    process = subprocess.Popen([sys.executable, "-m", "cctrawl", *words], stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (wal.exists() and wal.stat().st_size > 1 << 20):
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "it was done before it could be killed"
+    assert known(held) == []
+    assert import_row_groups(file, settings=held).files == 30_000
+    assert len(known(held)) == 30_000
