@@ -69,3 +69,18 @@ def outcome_of(data: bytes) -> str:
         return "alike"
     assert distilled == expected
     return "alike"
+
+
+def test_structs_without_end_are_refused() -> None:
+    """In a footer whose sisters are known, structs in structs in structs are refused by name, like elsewhere."""
+    footer = index_footer(2)
+    distil(footer)
+    name = b"\x19\x18\x09column_27"
+    place = footer.index(name) + len(name)
+    with pytest.raises(FormatError, match="more than 32 deep"):
+        distil(footer[:place] + _chunk_head(footer, place) + b"\x1c" * 100_000 + footer[place:])
+
+
+def _chunk_head(footer: bytes, place: int) -> bytes:
+    """Return the numbers with which a chunk's metadata goes on behind its name, up to the statistics."""
+    return footer[place : footer.index(b"\x1c", place)]

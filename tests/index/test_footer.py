@@ -243,6 +243,27 @@ def test_chunks_lie_where_their_pages_do() -> None:
         assert parse_footer(write_struct(tree)).row_groups[0].columns[0].start == chunk.data_page_offset
 
 
+def test_names_made_to_cost_memory_are_refused() -> None:
+    """Long names that thousands of columns share are refused before they are repeated in memory."""
+    leaf = {1: Field(thrift.I32, 1), 4: Field(thrift.BINARY, b"x")}
+    group = {4: Field(thrift.BINARY, b"y" * 100_000), 5: Field(thrift.I32, 5000)}
+    elements: list[Any] = [{4: Field(thrift.BINARY, b"root"), 5: Field(thrift.I32, 1)}, group, *[leaf] * 5000]
+    tree, _ = read_struct(index_footer(1))
+    tree[2] = Field(thrift.LIST, List(thrift.STRUCT, elements))
+    with pytest.raises(FormatError, match="names of the columns take more than"):
+        parse_footer(write_struct(tree))
+
+
+def test_messages_do_nothing_to_a_terminal() -> None:
+    """A name from a hostile footer stands in the error cut short and without control characters."""
+    tree, _ = read_struct(index_footer(1))
+    list_of(tree, 2)[1].update({1: Field(thrift.I32, 99), 4: Field(thrift.BINARY, b"\x1b[2J" * 10_000)})
+    with pytest.raises(FormatError, match=r"\?\[2J") as raised:
+        parse_footer(write_struct(tree))
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 400
+
+
 @given(st.binary(max_size=400))
 @settings(max_examples=500, deadline=None)
 def test_any_bytes_are_refused_without_a_crash(data: bytes) -> None:

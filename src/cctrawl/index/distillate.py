@@ -97,7 +97,7 @@ def distil(footer: bytes, column: bytes = KEY_COLUMN, name: str = "the file") ->
         if frame.wanted == column and footer.startswith(frame.head) and footer.endswith(frame.tail):
             try:
                 return _jump(footer, frame)
-            except (_UnusualError, IndexError):
+            except (_UnusualError, IndexError, RecursionError):
                 return _distilled(parse_tree(footer, name)[1], column)
     tree, parsed = parse_tree(footer, name)
     _frames.remember(tree, parsed, column)
@@ -194,6 +194,7 @@ def _jump(data: bytes, frame: _Frame) -> Distillate:
     Raises:
         _UnusualError: something is not where it is in the files of Common Crawl.
         IndexError: the same, behind the end.
+        RecursionError: the same, deep below.
     """
     found = _ROW_GROUPS.match(data, len(frame.head))
     if not found:

@@ -17,6 +17,7 @@ from cctrawl.index.thrift import Struct, read_struct
 
 MAX_FOOTER_BYTES: Final = 16 << 20
 TAIL_BYTES: Final = 8
+_MESSAGE_LENGTH = 300
 
 _CODECS = ("UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW")
 _ENCODINGS = (
@@ -178,10 +179,16 @@ def parse_tree(data: bytes, name: str = "the file") -> tuple[Struct, Footer]:
         return tree, _footer(tree)
     except FormatError as error:
         raise FormatError(
-            f"the footer of {name} cannot be read: {error}",
+            f"the footer of {name} cannot be read: {_presentable(str(error))}",
             offset=error.offset,
             hint="is the file whole? Fetch it again",
         ) from None
+
+
+def _presentable(message: str) -> str:
+    """A message without what names from a hostile footer would do to a terminal."""
+    cut = message if len(message) <= _MESSAGE_LENGTH else message[:_MESSAGE_LENGTH] + "..."
+    return "".join(character if character.isprintable() else "?" for character in cut)
 
 
 def _whole(data: bytes) -> Struct:
@@ -205,7 +212,8 @@ def _hint_for(tail: bytes) -> str:
 def _footer(struct: Struct) -> Footer:
     columns = read_columns(required(structs(struct, 2), "schema"))
     created_by = text(struct, 6)
-    source = _Source(columns, type_ordered(struct, columns), known_writer(created_by))
+    paths = frozenset(column.path for column in columns)
+    source = _Source(columns, paths, type_ordered(struct, columns), known_writer(created_by))
     num_rows = quantity(struct, 3, "number of rows")
     groups = required(structs(struct, 4), "list of row groups")
     row_groups = tuple(source.row_group(group, number) for number, group in enumerate(groups))
@@ -251,6 +259,7 @@ class _Source(NamedTuple):
     """What row groups are read with."""
 
     columns: tuple[SchemaColumn, ...]
+    paths: frozenset[tuple[str, ...]]
     type_ordered: tuple[bool, ...]
     writer: Writer
 
@@ -292,7 +301,7 @@ class _Source(NamedTuple):
     def _check_path(self, meta: Struct, column: SchemaColumn, what: str) -> None:
         """See that the chunk does not say it is another column's; a misspelt name does no harm."""
         path = tuple(part.decode("utf-8", "replace") for part in binaries(meta, 3) or ())
-        if path != column.path and any(path == other.path for other in self.columns):
+        if path != column.path and path in self.paths:
             raise FormatError(f"in the place of {what} is {'.'.join(path)}")
 
     def _sorting(self, struct: Struct, where: str) -> SortingColumn:

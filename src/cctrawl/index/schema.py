@@ -44,7 +44,9 @@ _ANNOTATED: dict[str, tuple[str, ...]] = {
     "TIMESTAMP": ("INT64",),
     "INTEGER": ("INT32", "INT64"),
 }
-_MAX_DEPTH = 64
+_MAX_DEPTH = 32
+# Each column repeats the names above it: of some thousand columns the names take a megabyte.
+_MAX_NAMES = 16 << 20
 
 Order = Literal["signed", "bytes", "unsigned", "undefined"]
 
@@ -131,16 +133,23 @@ def read_columns(elements: list[Struct]) -> tuple[SchemaColumn, ...]:
     """Return the leaves of a schema, which a footer stores as the list of its elements, parents first.
 
     Raises:
-        FormatError: an element is missing or left over, has no name, no or an unknown type, or lies too deep.
+        FormatError: an element is missing or left over, has no name, no or an unknown type, or lies too deep;
+            or the names are made to cost memory.
     """
     rest = iter(elements)
     root = next(rest, None)
     if root is None:
         raise FormatError("the schema is empty")
-    columns = tuple(_leaves(rest, integer(root, 5) or 0, _Place()))
+    columns = []
+    characters = 0
+    for column in _leaves(rest, integer(root, 5) or 0, _Place()):
+        characters += len(column.name)
+        if characters > _MAX_NAMES:
+            raise FormatError(f"the names of the columns take more than {_MAX_NAMES:,} characters")
+        columns.append(column)
     if next(rest, None) is not None:
         raise FormatError("the schema has more elements than its root has children")
-    return columns
+    return tuple(columns)
 
 
 @dataclass(frozen=True, slots=True)
