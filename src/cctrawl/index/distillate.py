@@ -247,8 +247,9 @@ def _bounds(data: bytes, position: int, field_id: int) -> tuple[dict[int, bytes]
     bounds = {}
     while header := data[position]:
         field_id += header >> 4
-        kind = header & 15
-        if kind == BINARY:
+        if header < 16:  # the field's number in full: not in order
+            raise _UnusualError
+        if header & 15 == BINARY:
             length, position = _length(data, position + 1)
             bounds[field_id] = data[position : position + length]
             position += length
