@@ -115,8 +115,8 @@ class HarvestReport:
         troubles = {"retries": self.retries, "refusals": self.refusals, "second requests": self.second_requests}
         if any(troubles.values()):
             yield "network: " + ", ".join(f"{number:,} {name}" for name, number in troubles.items() if number)
-        yield from _listed("cannot be decoded, but held", [f"{path}: {why}" for path, why in self.undecodable])
-        yield from _listed("failed", [f"{row.path}: {row.message}" for row in self.failures])
+        yield from _listed("cannot be decoded, but held", [why for _, why in self.undecodable])
+        yield from _listed("failed", [f"{row.kind}: {row.message}" for row in self.failures])
 
 
 def _listed(title: str, lines: list[str]) -> Iterator[str]:

@@ -103,21 +103,21 @@ class _Sockets:
         """Return the manager, whose new connections note their sockets here from now on."""
         note = self._note
 
-        class Plain(urllib3.connection.HTTPConnection):
+        class PlainConnection(urllib3.connection.HTTPConnection):
             def connect(self) -> None:
                 super().connect()
                 note(self.sock)
 
-        class Secure(urllib3.connection.HTTPSConnection):
+        class SecureConnection(urllib3.connection.HTTPSConnection):
             def connect(self) -> None:
                 super().connect()
                 note(self.sock)
 
         class PlainPool(urllib3.HTTPConnectionPool):
-            ConnectionCls = Plain
+            ConnectionCls = PlainConnection
 
         class SecurePool(urllib3.HTTPSConnectionPool):
-            ConnectionCls = Secure
+            ConnectionCls = SecureConnection
 
         manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
         return manager
