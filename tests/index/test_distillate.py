@@ -8,7 +8,8 @@ import pytest
 from tests.index.parquet_files import by_full_parse, index_footer
 
 from cctrawl.errors import FormatError
-from cctrawl.index import distil, parse_footer
+from cctrawl.index import distil, parse_footer, thrift
+from cctrawl.index.thrift import Field, List, Map, Struct, Value, read_struct, write_struct
 
 
 @pytest.mark.parametrize("column", ["url_surtkey", "url", "column_07", "column_27"])
@@ -84,3 +85,64 @@ def test_structs_without_end_are_refused() -> None:
 def _chunk_head(footer: bytes, place: int) -> bytes:
     """Return the numbers with which a chunk's metadata goes on behind its name, up to the statistics."""
     return footer[place : footer.index(b"\x1c", place)]
+
+
+def test_other_shapes_of_structs_are_read_alike() -> None:
+    """Fields out of order, missing, new, or of other values and kinds: what both ways read is the same."""
+    draw = random.Random(9)
+    footers = [index_footer(seed, columns=4) for seed in range(3)]
+    outcomes = {"alike": 0, "refused": 0, "unseen": 0}
+    for number in range(2500):
+        distil(footers[number % 3])  # known again, should another frame have taken its place
+        tree, _ = read_struct(footers[number % 3])
+        for _ in range(draw.randrange(1, 3)):
+            _reshape(draw.choice(_structs_in(tree[4].value)), draw)
+        outcomes[outcome_of(write_struct(tree))] += 1
+    assert outcomes["alike"] > 1000
+
+
+def _structs_in(value: Value) -> list[Struct]:
+    if isinstance(value, List):
+        return [struct for element in value.values for struct in _structs_in(element)]
+    if isinstance(value, dict):
+        return [value, *(struct for field in value.values() for struct in _structs_in(field.value))]
+    return []
+
+
+def _reshape(struct: Struct, draw: random.Random) -> None:
+    """Change a struct in place."""
+    fields = list(struct.items())
+    number = draw.choice(list(struct) or [1])
+    match draw.randrange(5):
+        case 0:
+            draw.shuffle(fields)
+            struct.clear()
+            struct.update(fields)
+        case 1:
+            struct.pop(number, None)
+        case 2:
+            struct[draw.choice([*range(1, 20), 99, -3])] = _any_field(draw)
+        case 3:
+            struct[number] = _any_field(draw)
+        case _:
+            wide = struct.pop(number, Field(thrift.I64, 0))
+            struct[number] = wide  # last, with its number in full
+
+
+def _any_field(draw: random.Random) -> Field:
+    return draw.choice(
+        [
+            Field(thrift.I64, draw.choice([0, 5, 15, -1, 1 << 40, -(1 << 63)])),
+            Field(thrift.I32, draw.randrange(-3, 300)),
+            Field(thrift.BINARY, draw.choice([b"", b"com,a)/", b"\xff" * 200, b"x" * 20_000])),
+            Field(thrift.TRUE, draw.random() < 0.5),
+            Field(thrift.DOUBLE, 0.5),
+            Field(thrift.BYTE, 3),
+            Field(thrift.STRUCT, {6: Field(thrift.BINARY, b"a"), 5: Field(thrift.BINARY, b"b")}),
+            Field(thrift.LIST, List(thrift.I32, [1] * draw.randrange(20))),
+            Field(thrift.LIST, List(thrift.BINARY, [b"url_surtkey"])),
+            Field(thrift.LIST, List(thrift.STRUCT, [{1: Field(thrift.I32, 1)}] * draw.randrange(20))),
+            Field(thrift.SET, List(thrift.TRUE, [True, False])),
+            Field(thrift.MAP, Map(thrift.I32, thrift.BINARY, [(1, b"a")])),
+        ]
+    )

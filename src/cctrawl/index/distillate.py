@@ -216,6 +216,7 @@ def _row_group(data: bytes, position: int, frame: _Frame) -> tuple[RowGroupBound
     """Read the row group whose first column begins at ``position``; return the position behind it, too."""
     kind: Kind = "absent"
     low = high = values = None
+    begin = position
     for signpost in frame.signposts:
         found = data.find(signpost, position)
         if found < 0:
@@ -225,11 +226,17 @@ def _row_group(data: bytes, position: int, frame: _Frame) -> tuple[RowGroupBound
             raise _UnusualError
         values = chunk[1]
         bounds, position = _bounds(data, chunk.end(), 9 if chunk[2] is None else 11)
-        if signpost is frame.signposts[0] and frame.column and bounds:
+        if signpost is not frame.signposts[0] or not frame.column:
+            continue
+        if bounds:
             kind, low, high = frame.believed(frame.column, bounds)
+        elif frame.names[0] != frame.column.name:
+            raise _UnusualError
+        else:  # the statistics could be anywhere else in the chunk, if its fields were not in order
+            _behind_struct(data, begin)
     position = _behind_struct(data, _behind_struct(data, position))
     sizes = _SIZES.match(data, position)
-    if not sizes or sizes[2] != values:
+    if not sizes or sizes[2] != values or (sizes[1][0] | sizes[2][0]) & 1:  # odd: negative
         raise _UnusualError
     row = RowGroupBounds(_signed(sizes[2]), _signed(sizes[1]), kind, low, high)
     return row, _behind_struct(data, sizes.end())
