@@ -1,8 +1,9 @@
 """Claim: 88,000 footers of 57 KB take less than 2.0 GB, the table of 900,000 row groups less than 60 MB.
 
-The footers of footer_corpus.py are harvested, at first a tenth of them, to see how the store grows; what 88,000
-take is reckoned from the last ones. The exported table, nine columns as Parquet, is that of the store of
-row_group_store.py; the export and, into an empty data folder, the import are timed and their memory is watched.
+The footers of footer_corpus.py, half of them with page indexes, are harvested, at first a tenth of them, to see
+how the store grows; what 88,000 take is reckoned from the last ones. The exported table, nine columns as Parquet,
+is that of the store of row_group_store.py; the export and, into an empty data folder, the import are timed and
+their memory is watched.
 
     python benchmarks/index_store.py [--files 25193] [--crawls 100]
 """
@@ -10,7 +11,6 @@ row_group_store.py; the export and, into an empty data folder, the import are ti
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,7 +20,7 @@ from footer_server import FooterServer
 from harvest_footers import held_footers, our_command
 from memory import watched
 from row_group_store import CRAWLS, make_store
-from side_by_side import keep
+from side_by_side import keep, measured
 
 from cctrawl.settings import Settings
 
@@ -32,7 +32,7 @@ def harvested(files: int) -> dict[str, float]:
     """Harvest from a server that answers at once; return what the store takes."""
     with tempfile.TemporaryDirectory() as folder, FooterServer(files, delay_s=0) as server:
         data_dir = Path(folder)
-        subprocess.run([*our_command(server.url, data_dir), "--rate", "0"], check=True)
+        measured([*our_command(server.url, data_dir), "--rate", "0"])
         footers = held_footers(data_dir)
         size_bytes = sum(file.stat().st_size for file in data_dir.glob("index*.sqlite*"))
     return {"footers": footers, "bytes": size_bytes, "bytes_per_footer": size_bytes / footers}

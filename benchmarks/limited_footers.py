@@ -22,19 +22,19 @@ from pathlib import Path
 from footer_corpus import FooterCorpus
 from footer_server import FooterServer
 from harvest_footers import held_footers, our_command
-from side_by_side import keep
+from side_by_side import keep, measured
 
 _PER_S = 200
 _DELAY_S = 0.01
 _REFILLED_S = 1.5  # until the server's bucket is full again
 
 
-def measured(client: str, server: FooterServer, files: int) -> dict[str, float]:
+def fetched(client: str, server: FooterServer, files: int) -> dict[str, float]:
     """Let a client fetch all footers; return what arrived, in what time, at what cost."""
     with tempfile.TemporaryDirectory() as folder:
         began_s = time.perf_counter()
         if client == "cctrawl":
-            subprocess.run(our_command(server.url, Path(folder)), check=True)
+            measured(our_command(server.url, Path(folder)))
             arrived = held_footers(Path(folder))
         else:
             script = str(Path(__file__).parent / "footer_clients.py")
@@ -58,7 +58,7 @@ def compare(status: int, files: int, rounds: int, clients: list[str]) -> dict[st
     with FooterServer(files, delay_s=_DELAY_S, limit_per_s=_PER_S, status=status) as server:
         for _ in range(rounds):
             for client in clients:
-                taken[client].append(measured(client, server, files))
+                taken[client].append(fetched(client, server, files))
                 time.sleep(_REFILLED_S)
     print(f"status {status}: medians of {rounds} rounds, {files:,} footers, {_PER_S} requests a second allowed")
     medians = {}
