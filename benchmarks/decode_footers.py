@@ -4,8 +4,9 @@ The nine columns are those of the row-group table: path, crawl, subset, row grou
 url_surtkey, kind of the statistics. Footers have 55 to 60 KB, 11 row groups and 30 columns, 300 of a crawl as in a
 harvest (see footer_corpus.py). Measured is the CPU of the loop alone, one core, as each says of itself.
 
-`seed` makes a DataFrame of each footer with fastparquet, as the project's seed did; `fastparquet` leaves pandas
-out; `pyarrow` is `read_metadata` and the statistics of the one column; `full` is our full parse.
+`seed` is the way of the article that first read them all: fastparquet's Thrift reader, and one DataFrame of all
+rows; `fastparquet` leaves pandas out; `pyarrow` is `read_metadata` and the statistics of the one column; `full` is
+our full parse.
 
     python benchmarks/decode_footers.py [--files 500] [--rounds 5]
 """
@@ -29,58 +30,66 @@ from cctrawl.index import distil, parse_footer
 
 _PLACE = re.compile(r"crawl=([^/]+)/subset=([^/]+)/")
 Row = Sequence[object]
-Decode = Callable[[str, bytes], "list[Row]"]
+Footers = Sequence[tuple[str, bytes]]  # path, and the footer without the eight bytes behind it
+Decode = Callable[[Footers], "list[Row]"]
 
 
-def cctrawl(path: str, tail: bytes) -> list[Row]:
+def cctrawl(footers: Footers) -> list[Row]:
     """What the harvest does."""
-    crawl, subset = _PLACE.findall(path)[0]
     return [
-        (path, crawl, subset, number, row.num_rows, row.byte_size, row.min, row.max, row.statistics)
-        for number, row in enumerate(distil(tail[:-8]).rows)
+        (path, *_PLACE.findall(path)[0], number, row.num_rows, row.byte_size, row.min, row.max, row.statistics)
+        for path, footer in footers
+        for number, row in enumerate(distil(footer).rows)
     ]
 
 
-def full(path: str, tail: bytes) -> list[Row]:
+def full(footers: Footers) -> list[Row]:
     """All of a footer, what `index show` tells."""
-    crawl, subset = _PLACE.findall(path)[0]
-    footer = parse_footer(tail[:-8])
-    index = [column.name for column in footer.columns].index("url_surtkey")
+    rows: list[Row] = []
+    for path, data in footers:
+        footer = parse_footer(data)
+        index = [column.name for column in footer.columns].index("url_surtkey")
+        for number, group in enumerate(footer.row_groups):
+            told = group.columns[index].statistics
+            sizes = (number, group.num_rows, group.total_byte_size)
+            rows.append((path, *_PLACE.findall(path)[0], *sizes, told.min, told.max, told.kind))
+    return rows
+
+
+def fastparquet(footers: Footers) -> list[Row]:
+    """What the seed read, without pandas."""
     return [
-        (path, crawl, subset, number, group.num_rows, group.total_byte_size, told.min, told.max, told.kind)
-        for number, group in enumerate(footer.row_groups)
-        for told in [group.columns[index].statistics]
+        (*row.values(), "ordered" if row["max_url_surtkey"] else "absent")
+        for path, footer in footers
+        for row in seed_rows(path, footer)
     ]
 
 
-def fastparquet(path: str, tail: bytes) -> list[Row]:
-    """What the seed read, without pandas."""
-    return [(*row.values(), "ordered" if row["max_url_surtkey"] else "absent") for row in seed_rows(path, tail)]
-
-
-def seed(path: str, tail: bytes) -> list[Row]:
-    """A DataFrame of each footer, its rows taken out again once."""
+def seed(footers: Footers) -> list[Row]:
+    """The seed's DataFrame of all, its rows taken out again once."""
     import pandas as pd
 
-    table = pd.DataFrame(seed_rows(path, tail))
+    table = pd.DataFrame(row for path, footer in footers for row in seed_rows(path, footer))
     table["statistics"] = table["max_url_surtkey"].isna().map({True: "absent", False: "ordered"})
     return list(table.itertuples(index=False, name=None))
 
 
-def pyarrow(path: str, tail: bytes) -> list[Row]:
+def pyarrow(footers: Footers) -> list[Row]:
     """The metadata as pyarrow reads it: it hides the deprecated bounds."""
     import pyarrow.parquet as pq
 
-    crawl, subset = _PLACE.findall(path)[0]
-    metadata = pq.read_metadata(io.BytesIO(b"PAR1" + tail))
-    index = metadata.schema.names.index("url_surtkey")
     rows: list[Row] = []
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        told = group.column(index).statistics
-        bounds = (told.min_raw, told.max_raw) if told and told.has_min_max else (None, None)
-        kind = "ordered" if bounds[1] is not None else "absent"
-        rows.append((path, crawl, subset, number, group.num_rows, group.total_byte_size, *bounds, kind))
+    for path, footer in footers:
+        file = io.BytesIO(b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+        metadata = pq.read_metadata(file)
+        index = metadata.schema.names.index("url_surtkey")
+        for number in range(metadata.num_row_groups):
+            group = metadata.row_group(number)
+            told = group.column(index).statistics
+            bounds = (told.min_raw, told.max_raw) if told and told.has_min_max else (None, None)
+            kind = "ordered" if bounds[1] is not None else "absent"
+            sizes = (number, group.num_rows, group.total_byte_size)
+            rows.append((path, *_PLACE.findall(path)[0], *sizes, *bounds, kind))
     return rows
 
 
@@ -91,16 +100,15 @@ def take(name: str, files: int) -> None:
     """Decode the footers, print the CPU seconds of the loop and a digest of rows and ordered bounds as JSON."""
     decode = LOOPS[name]
     corpus = FooterCorpus(files)
-    footers = [(path, corpus.tail(number)) for number, path in enumerate(corpus.paths)]
-    decode(*footers[0])  # what is imported or prepared at the first use does not count
+    footers = [(path, corpus.footer(number)) for number, path in enumerate(corpus.paths)]
+    decode(footers[:1])  # what is imported or prepared at the first use does not count
     began = time.process_time()
-    decoded = [decode(*footer) for footer in footers]
+    rows = decode(footers)
     cpu_s = time.process_time() - began
     digest = hashlib.sha256()
-    for rows in decoded:
-        for row in rows:
-            bounds = [_as_bytes(bound) if row[8] == "ordered" else None for bound in row[6:8]]
-            digest.update(repr((*row[:4], int(str(row[4])), int(str(row[5])), *bounds)).encode())
+    for row in rows:
+        bounds = [_as_bytes(bound) if row[8] == "ordered" else None for bound in row[6:8]]
+        digest.update(repr((*row[:4], int(str(row[4])), int(str(row[5])), *bounds)).encode())
     print(json.dumps({"cpu_s": cpu_s, "result": digest.hexdigest()}))
 
 
