@@ -153,7 +153,7 @@ def test_groups_from_the_command_line(crawl: str, held: Held) -> None:
 def test_missing_statistics_are_those_that_were_left_out(held: Held) -> None:
     """`index missing` counts, crawl by crawl, the row groups that were written without ordered bounds."""
     expected = []
-    for crawl in sorted(SIZE.crawls, reverse=True):
+    for crawl in sorted(SIZE.crawls):
         files = held.fake.index_files(crawl)
         kinds = [group.statistics for file in files for group in file.row_groups]
         if set(kinds) != {"ordered"}:

@@ -39,7 +39,7 @@ class UnorderedRowGroup(NamedTuple):
 def missing_statistics(
     *, crawls: str | Sequence[str] | None = None, subset: str = "warc", settings: Settings | None = None
 ) -> list[MissingRow]:
-    """Return the held crawls of which any row group lacks ordered bounds of ``url_surtkey``, newest first.
+    """Return the held crawls of which any row group lacks ordered bounds of ``url_surtkey``, oldest first.
 
     ``min_url`` and ``max_url`` count the row groups that have one, ``deprecated`` those that have only the
     deprecated pair, which prunes too; see `cctrawl.row_groups` for the row groups themselves.

@@ -228,7 +228,7 @@ def all_row_groups(index: IndexFile, selection: Selection) -> Iterator[RowGroupR
 
 
 def missing_by_crawl(index: IndexFile, selection: Selection) -> list[MissingRow]:
-    """Return the crawls of which any row group lacks ordered bounds, newest first.
+    """Return the crawls of which any row group lacks ordered bounds, oldest first.
 
     Raises:
         CctrawlError: the file cannot be read.
@@ -240,7 +240,7 @@ def missing_by_crawl(index: IndexFile, selection: Selection) -> list[MissingRow]
         FROM file f CROSS JOIN row_group g ON g.file = f.id
         WHERE {SELECTED}
         GROUP BY f.crawl HAVING sum(g.statistics = 'ordered') < count(*)
-        ORDER BY f.crawl DESC"""  # noqa: S608 - our own words
+        ORDER BY f.crawl"""  # noqa: S608 - our own words
     return [MissingRow(*row) for row in index.read(query, selection_parameters(selection))]
 
 
