@@ -248,7 +248,10 @@ def test_show_and_rebuild(harvested: Settings, fake: FakeCrawls) -> None:
     assert "columns" in done.stderr
     assert call("show", path, "-q").stderr == ""
     assert len(call("show", path, "-f", "table").stdout.splitlines()) > 29
-    assert "held files end in" in call("show", path.rpartition("/")[2], code=2).stderr
+    name = path.rpartition("/")[2]
+    assert "subset=warc" in call("show", name).stderr
+    assert "subset=robotstxt" in call("show", name, "--subset", "robotstxt").stderr
+    assert "held files end in" in call("show", name, "--subset", "all", code=2).stderr
     assert "no row group 99" in call("show", path, "--row-group", 99, code=2).stderr
     done = call("rebuild")
     assert done.stdout == ""

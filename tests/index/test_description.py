@@ -39,11 +39,15 @@ def test_held_files_by_path_and_by_its_end(crawl: str, harvested: Settings, fake
 
 
 def test_an_end_that_is_of_several_files(harvested: Settings, fake: FakeCrawls) -> None:
-    """The subsets of a crawl have files of the same name: all are named."""
+    """The subsets of a crawl have files of one name: that of the subset is meant, or all are named."""
     path = fake.index_files(CRAWL)[0].path
     name = path.rpartition("/")[2]
+    assert describe_footer(name, settings=harvested).name == path
+    other = path.replace("subset=warc", "subset=robotstxt")
+    assert describe_footer(name, subset="robotstxt", settings=harvested).name == other
+    assert describe_footer(other, settings=harvested).name == other  # a whole path leaves no choice
     with pytest.raises(InvalidInputError, match="3 held files end in") as caught:
-        describe_footer(name, settings=harvested)
+        describe_footer(name, subset="all", settings=harvested)
     assert path in str(caught.value)
     with pytest.raises(NotFoundError, match="no held file ends in"):
         describe_footer(name[1:], settings=harvested)  # the middle of a name is no end of a path

@@ -56,6 +56,6 @@ def test_ends_of_paths(index: IndexFile, enter: Enter) -> None:
     enter([group(b"a", b"b")], number=1, state=IMPORTED)
     name = path.rpartition("/")[2]
     for end in (path, "/" + path, name, f"subset=warc/{name}"):
-        assert files_ending(index, end) == [(path, 1000)]
+        assert files_ending(index, end) == [(path, "warc", 1000)]
     for end in (name[1:], "%", "_" * len(name), "part-00001-x.c000.gz.parquet"):
         assert files_ending(index, end) == []

@@ -216,6 +216,7 @@ def _lacking(row: HoldingRow) -> str:
 @click.argument("file", shell_complete=complete_file)
 @click.option("--row-group", type=click.IntRange(0), metavar="N", help="This row group alone, from 0.")
 @click.option("--column", metavar="NAME", help="This column alone.")
+@subset_option
 @format_option()
 @output_option
 @quiet_option
@@ -227,14 +228,15 @@ def show_command(
     file: str,
     row_group: int | None,
     column: str | None,
+    subset: str,
     format: str | None,  # noqa: A002 - the option's name
     output: str,
     quiet: bool,
 ) -> None:
     """Show the footer of FILE: a line per column chunk, and the facts of the file on stderr.
 
-    FILE is a held file, by its path or how that ends; else a file on disk, a URL or a listed path. Sizes and
-    offsets are in bytes. A table leaves out some of what the other formats have.
+    FILE is a held file, by its path or how that ends (of the subset, where several end so); else a file on disk, a
+    URL or a listed path. Sizes and offsets are in bytes. A table leaves out some of what the other formats have.
 
     \b
     cctrawl index show part-00245-….parquet --row-group 0
@@ -243,7 +245,7 @@ def show_command(
     from cctrawl.index import ChunkRow, describe_footer  # noqa: PLC0415 - not needed for --help
     from cctrawl.output import listing_format  # noqa: PLC0415 - not needed for --help
 
-    found = describe_footer(file, settings=settings)
+    found = describe_footer(file, subset=subset, settings=settings)
     names: tuple[str, ...] = ChunkRow._fields
     if listing_format(chosen_format(format, output), output) == "table":
         names = _SHOWN

@@ -131,22 +131,24 @@ class FooterDescription:
                     yield _row(number, group.num_rows, chunk)
 
 
-def describe_footer(file: str, *, settings: Settings | None = None) -> FooterDescription:
+def describe_footer(file: str, *, subset: str = "warc", settings: Settings | None = None) -> FooterDescription:
     """Return the footer of a file of the index.
 
     Args:
         file: the path of a held file, or how it ends (whole parts of it); else a local file, a URL or a listed
             path, whose footer is asked for: one request as a rule.
+        subset: which one is meant where several held files end so: the subsets of a crawl have files of the same
+            name. ``all``: none is preferred.
         settings: the settings in force if not given.
 
     Raises:
-        InvalidInputError: several held files end so.
+        InvalidInputError: several held files of the subset end so.
         NotFoundError: there is no such file.
         FormatError: it is no Parquet file, or its footer cannot be decoded.
         TransportError: it cannot be had.
     """
     settings = settings or Settings.resolve()
-    held = _held(file, settings)
+    held = _held(file, subset, settings)
     if held is not None:
         return held
     location = locate(file, settings.base_url)
@@ -159,17 +161,18 @@ def describe_footer(file: str, *, settings: Settings | None = None) -> FooterDes
     return FooterDescription(location, False, found.file_bytes, len(found.data), footer)
 
 
-def _held(file: str, settings: Settings) -> FooterDescription | None:
+def _held(file: str, subset: str, settings: Settings) -> FooterDescription | None:
     store = index_path(settings.data_dir, settings.base_url)
     if "://" in file or not is_text(file) or not store.exists():
         return None
     with IndexFile(store) as index:
         files = files_ending(index, file)
+        files = [one for one in files if subset in (one[1], "all")] or files
         if len(files) > 1:
-            named = [path for path, _ in files[:_NAMED]] + ["…"] * (len(files) > _NAMED)
+            named = [path for path, _, _ in files[:_NAMED]] + ["…"] * (len(files) > _NAMED)
             told = "\n  ".join([f"{len(files)} held files end in {file}:", *named])
             raise InvalidInputError(told, hint="give more of the path")
-        for path, size_bytes in files:
+        for path, _, size_bytes in files:
             data = next(held_footers(index, path=path)).data
             return FooterDescription(path, True, size_bytes, len(data), parse_footer(data, path))
     return None

@@ -244,13 +244,16 @@ def missing_by_crawl(index: IndexFile, selection: Selection) -> list[MissingRow]
     return [MissingRow(*row) for row in index.read(query, selection_parameters(selection))]
 
 
-def files_ending(index: IndexFile, end: str) -> list[tuple[str, int]]:
-    """Return path and size in bytes of the files with a held footer whose path is ``end``, or ends in ``/end``.
+def files_ending(index: IndexFile, end: str) -> list[tuple[str, str, int]]:
+    """Return path, subset and size in bytes of the files with a held footer whose path is, or ends in, ``end``.
+
+    An end is one of whole parts: ``b.parquet`` is that of ``a/b.parquet``, not of ``ab.parquet``.
 
     Raises:
         CctrawlError: the index cannot be read.
     """
-    query = "SELECT path, size FROM file WHERE state != ?1 AND substr('/' || path, -length(?2)) = ?2 ORDER BY path"
+    query = """SELECT path, subset, size FROM file
+        WHERE state != ?1 AND substr('/' || path, -length(?2)) = ?2 ORDER BY path"""
     return list(index.read(query, (IMPORTED, "/" + end.lstrip("/"))))
 
 
