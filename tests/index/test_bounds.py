@@ -45,3 +45,6 @@ def test_absent_bounds() -> None:
     assert text_bounds(row("ordered", b"a", None)) == ("ordered", "a", None)
     assert text_bounds(row("ordered", None, b"\xff")) == ("absent", None, None)
     assert text_bounds(row("ordered", b"a\xc3", b"ab\xc3")) == ("ordered", "a", "ac")
+    # DEL is the last character that comes later in both orders: the one before it makes room.
+    assert text_bounds(row("ordered", b"a", b"a\x7f\xc3")) == ("ordered", "a", "b")
+    assert text_bounds(row("ordered", b"a", b"\x7f\xff")) == ("ordered", "a", None)

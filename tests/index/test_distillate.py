@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
+import pyarrow as pa
 import pytest
-from tests.index.parquet_files import by_full_parse, index_footer
+from tests.index.parquet_files import by_full_parse, footer_of, index_footer, written
 
 from cctrawl.errors import FormatError
 from cctrawl.index import distil, parse_footer, thrift
@@ -70,6 +72,44 @@ def outcome_of(data: bytes) -> str:
         return "alike"
     assert distilled == expected
     return "alike"
+
+
+@pytest.mark.parametrize("wanted", ["url_surtkey", "host", "segment"])
+def test_names_in_the_bounds_of_others_are_no_signposts(wanted: str) -> None:
+    """A URL that spells the bytes of another column's chunk, bounds and all, is a bound and nothing else."""
+    names = ("url_surtkey", "url", "host", "segment")
+    rows = {name: ["a", "b", "c", "d"] for name in names}
+    spelt = b"y" + _spelt_chunk(wanted.encode())
+    plain, evil = (
+        footer_of(written(pa.table({**rows, "url": ["x", url, "x", "y"]}), row_group_size=2))
+        for url in ("y", spelt.decode())
+    )
+    distil(plain, wanted.encode())
+    assert spelt in evil
+    assert distil(evil, wanted.encode()) == by_full_parse(evil, wanted)
+
+
+def _spelt_chunk(name: bytes) -> bytes:
+    """Return what follows the encodings of a chunk of two rows, from its name to the end of its statistics."""
+    meta = {1: Field(thrift.LIST, List(thrift.BINARY, [name])), 2: Field(thrift.I32, 1)}
+    meta |= {number: Field(thrift.I64, value) for number, value in ((3, 2), (4, 5), (5, 5), (7, 4))}
+    bounds = {number: Field(thrift.BINARY, b"forged") for number in (5, 6)}
+    return write_struct({**meta, 10: Field(thrift.STRUCT, bounds)}) + b"\0"
+
+
+def test_large_footers_leave_nothing_behind() -> None:
+    """What is remembered of a kind of footers is small, whatever someone hostile puts into them."""
+    tree, _ = read_struct(index_footer(1, columns=2))
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(6):
+            pair = {1: Field(thrift.BINARY, b"%d" % number), 2: Field(thrift.BINARY, bytes(2 << 20))}
+            distil(write_struct({**tree, 5: Field(thrift.LIST, List(thrift.STRUCT, [pair]))}))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 4 << 20
 
 
 def test_structs_without_end_are_refused() -> None:

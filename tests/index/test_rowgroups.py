@@ -71,10 +71,12 @@ def test_no_row_group_that_holds_a_key_is_lost(
 
 def test_bounds_that_are_open_exclude_nothing_on_their_side() -> None:
     """A row group with one bound alone is excluded by that one only."""
-    rows = [group(b"m", None), group(None, b"m")]
-    assert held_by(rows, [KeyRange("a", "b")]) == {1}
-    assert held_by(rows, [KeyRange("x", "y")]) == {0}
-    assert held_by([rows[0]], [KeyRange("x", "y")]) == {0}
+    for kind in ("ordered", "signed"):
+        rows = [group(b"m", None, kind), group(None, b"m", kind)]
+        assert held_by(rows, [KeyRange("a", "b")]) == {1}
+        assert held_by(rows, [KeyRange("x", "y")]) == {0}
+        assert held_by([rows[0]], [KeyRange("x", "y")]) == {0}
+        assert held_by(rows, [KeyRange("m", "m\0")]) == {0, 1}
 
 
 def test_deprecated_bounds_prune_and_lose_nothing() -> None:

@@ -8,6 +8,8 @@ import pytest
 from tests.index.parquet_files import by_full_parse, index_footer
 
 from cctrawl.index import Statistics, distil, parse_footer, thrift
+from cctrawl.index.schema import LogicalType, SchemaColumn
+from cctrawl.index.statistics import Kind, believed_bounds, known_writer
 from cctrawl.index.thrift import Field, List, read_struct, write_struct
 
 MR_1_8 = "parquet-mr version 1.8.2 (build c6522788629e590a53eb79874b95f6c3ff11f16c)"
@@ -64,6 +66,7 @@ def test_one_bound_alone_is_believed() -> None:
         ("parquet-mr version 1.6.0rc3", "absent"),
         ("parquet-mr", "absent"),
         ("parquet-mr version x", "absent"),
+        pytest.param("parquet-mr version " + "1" * 5000 + ".1", "absent", id="a number that is hostile"),
         ("fastparquet-python version 1.0.0 (build 111)", "absent"),
         (None, "absent"),
     ],
@@ -100,6 +103,33 @@ def test_deprecated_bounds_of_numbers_are_as_good_as_the_others() -> None:
     """Numbers always compared by their sign: of whatever writer their deprecated bounds are ordered."""
     found = statistics_of({1: b"\2" + b"\0" * 7, 2: b"\1" + b"\0" * 7}, None, column="column_01")
     assert (found.kind, found.min, found.max) == ("ordered", b"\1" + b"\0" * 7, b"\2" + b"\0" * 7)
+
+
+@pytest.mark.parametrize(
+    ("physical_type", "logical_type", "deprecated", "ordered"),
+    [
+        ("INT64", None, "ordered", "ordered"),
+        ("INT32", LogicalType("DATE"), "ordered", "ordered"),
+        ("INT32", LogicalType("INTEGER", bit_width=32, is_signed=False), "absent", "ordered"),
+        ("INT96", None, "absent", "absent"),
+        ("BYTE_ARRAY", None, "signed", "ordered"),
+        ("BYTE_ARRAY", LogicalType("DECIMAL", precision=9), "absent", "ordered"),
+        ("FIXED_LEN_BYTE_ARRAY", LogicalType("FLOAT16"), "absent", "ordered"),
+        ("FIXED_LEN_BYTE_ARRAY", LogicalType("INTERVAL"), "absent", "absent"),
+    ],
+)
+def test_the_type_decides_which_pair_is_believed(
+    physical_type: str, logical_type: LogicalType | None, deprecated: Kind, ordered: Kind
+) -> None:
+    """The deprecated pair compares as signed: right for signed numbers, wrong for others; INT96 has no order."""
+    column = SchemaColumn("c", ("c",), physical_type, None, logical_type, None, 0, 0, is_required=True)
+    pair, nothing = (b"a", b"z"), (None, None)
+    writer = known_writer(MR_1_8)
+    for kind, bounds in (
+        (deprecated, believed_bounds(column, writer, nothing, pair)),
+        (ordered, believed_bounds(column, writer, pair, nothing)),
+    ):
+        assert bounds == ((kind, *pair) if kind != "absent" else ("absent", None, None))
 
 
 def test_row_groups_without_statistics_stand_among_others() -> None:

@@ -44,6 +44,7 @@ _SIZES = re.compile(rb"\x16(%b)\x16(%b)" % (_NUMBER, _NUMBER))
 # FileMetaData: num_rows, and the header of the row groups, a list of structs.
 _ROW_GROUPS = re.compile(rb"\x16(%b)\x19(?:\xfc(%b)|([\x0c-\xec]))" % (_NUMBER, _NUMBER))
 _FRAMES_KEPT = 16
+_MAX_FRAME_BYTES = 1 << 20  # of a footer whose frame is kept: hostile ones shall not fill the memory for good
 
 
 class RowGroupBounds(NamedTuple):
@@ -100,7 +101,8 @@ def distil(footer: bytes, column: bytes = KEY_COLUMN, name: str = "the file") ->
             except (_UnusualError, IndexError, RecursionError):
                 return _distilled(parse_tree(footer, name)[1], column)
     tree, parsed = parse_tree(footer, name)
-    _frames.remember(tree, parsed, column)
+    if len(footer) <= _MAX_FRAME_BYTES:
+        _frames.remember(tree, parsed, column)
     return _distilled(parsed, column)
 
 
@@ -208,6 +210,9 @@ def _jump(data: bytes, frame: _Frame) -> Distillate:
         row, position = _row_group(data, position + len(frame.start), frame)
         rows.append(row)
     if position != len(data) - len(frame.tail) or sum(row.num_rows for row in rows) != _signed(num_rows):
+        raise _UnusualError
+    # As often as there are row groups: none stands in the bounds of another column, where it was taken for one.
+    if data.count(frame.signposts[0], len(frame.head), position) != len(rows):
         raise _UnusualError
     return Distillate(_signed(num_rows), rows, frame.names, frame.column)
 

@@ -241,7 +241,7 @@ def type_ordered(struct: Struct, columns: Sequence[SchemaColumn]) -> tuple[bool,
         return (False,) * len(columns)
     if len(orders) != len(columns):
         raise FormatError(f"there are {len(orders):,} column orders for {len(columns):,} columns")
-    return tuple(1 in order for order in orders)
+    return tuple(substruct(order, 1) is not None for order in orders)
 
 
 def check_rows(num_rows: int, of_row_groups: Iterable[int]) -> None:

@@ -27,7 +27,7 @@ from cctrawl.index.thrift import Struct
 
 Kind = Literal["ordered", "signed", "absent"]
 
-_PARQUET_MR: Final = re.compile(r"parquet-mr(?: .*?version (\d+)\.(\d+))?")
+_PARQUET_MR: Final = re.compile(r"parquet-mr(?: .*?version (\d{1,9})\.(\d{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)
