@@ -335,4 +335,5 @@ def test_bounds_of_the_old_kind_are_mapped() -> None:
     signed = RowGroupBounds(1, 2, "signed", b"\x80a", b"z")
     assert group_row(signed)[2:] == ("signed", b"\x00\xe1", b"\xfa")
     assert group_row(RowGroupBounds(1, 2, "ordered", b"a", b"b"))[2:] == ("ordered", b"a", b"b")
+    assert group_row(RowGroupBounds(1, 2, "ordered", b"b", b"a"))[2:] == ("absent", None, None)  # in nobody's order
     assert group_row(RowGroupBounds(1, 2, "absent", None, None))[2:] == ("absent", None, None)

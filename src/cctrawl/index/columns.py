@@ -155,5 +155,7 @@ def _common(types: Sequence[pa.DataType], pa: Any) -> pa.DataType:  # noqa: ANN4
 def _suggestion(name: str, known: Sequence[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only for errors
 
+    if not known:
+        return "columns are known of harvested files; imported ones have the nine of `cctrawl index export`"
     close = get_close_matches(name, known, n=3)
     return f"did you mean {', '.join(close)}?" if close else f"there are {', '.join(known)}"

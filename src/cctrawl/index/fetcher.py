@@ -180,6 +180,8 @@ def group_row(group: RowGroupBounds) -> GroupRow:
         return GroupRow(group.num_rows, group.byte_size, "absent", None, None)
     if statistics == "signed":
         low, high = flipped(low), flipped(high)
+    if low > high:  # nobody's order: not believed
+        return GroupRow(group.num_rows, group.byte_size, "absent", None, None)
     return GroupRow(group.num_rows, group.byte_size, statistics, low, high)
 
 

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _KINDS = ("ordered", "signed", "computed", "absent")
-_PLACE = re.compile(r"/crawl=([^/]+)/subset=([^/]+)/")
+_PLACE = re.compile(r"(?:[^/]+/)*crawl=([^/]+)/subset=([^/]+)/.+")
+_MOST_PATH = 1024  # characters
 _NUMBERS = ("row_group", "num_rows", "byte_size")
 _MOST = 2**63 - 1  # what the store can hold
 _HINT = "is it what `cctrawl index export` writes?"
 _BATCH_ROWS = 16_384
+_MAX_LINE = 2**24  # characters: a bound is no longer than a footer, and a line without end is a bomb
 
 ImportedRow = tuple[str, str, str, int, GroupRow]
 
@@ -87,9 +89,11 @@ def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _csv_rows(path: Path) -> Iterator[Mapping[str, Any]]:
     with _text(path) as lines:
-        rows = csv.DictReader(lines, strict=True)
+        rows = csv.DictReader(_lines(lines), strict=True)
         _see_columns(rows.fieldnames or (), str(path))
         for row in rows:
+            if None in row:
+                raise FormatError(f"{path}, line {rows.line_num}: more values than columns", hint=_HINT)
             for name in _NUMBERS:
                 if re.fullmatch(r"\d{1,19}", row[name] or ""):
                     row[name] = int(row[name])  # what is no number is refused later
@@ -100,12 +104,19 @@ def _csv_rows(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
     with _text(path) as lines:
-        for line in lines:
+        for line in _lines(lines):
             row = json.loads(line)
             if not isinstance(row, dict):
                 raise FormatError(f"{path} holds what is no row: {line[:80]!r}", hint=_HINT)
             _see_columns(row, str(path))
             yield row
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    while line := file.readline(_MAX_LINE):
+        if len(line) == _MAX_LINE:
+            raise ValueError(f"a line is longer than {_MAX_LINE:,} characters")
+        yield line
 
 
 @contextmanager
@@ -116,7 +127,7 @@ def _text(path: Path) -> Iterator[IO[str]]:
             file: IO[bytes] = stack.enter_context(path.open("rb"))
             if path.name.lower().endswith(".gz"):
                 file = cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=file)))
-            yield stack.enter_context(io.TextIOWrapper(file, encoding="utf-8", newline=""))
+            yield stack.enter_context(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
     except (OSError, EOFError, zlib.error, ValueError, RecursionError, csv.Error) as error:
         if isinstance(error, FormatError):
             raise
@@ -162,12 +173,13 @@ def _wrong(row: Mapping[str, Any]) -> str:
 
 def _misplaced(path: object, crawl: object, subset: object) -> str:
     """What cannot be about the place of a row group; empty if all can."""
-    if not isinstance(path, str) or not path or not is_text(path):
+    printable = isinstance(path, str) and 0 < len(path) <= _MOST_PATH and path.isprintable()
+    if not isinstance(path, str) or not printable or ".." in path.split("/"):
         return f"no path: {path!r:.80}"
     if not isinstance(crawl, str) or not is_crawl_id(crawl) or subset not in SUBSETS:
         return f"no crawl and subset: {crawl!r:.80}, {subset!r:.80}"
-    place = _PLACE.search(path)
-    return f"{path} is not of {crawl}, {subset}" if place and place.groups() != (crawl, subset) else ""
+    place = _PLACE.fullmatch(path)
+    return "" if place and place.groups() == (crawl, subset) else f"{path} is not of {crawl}, {subset}"
 
 
 def _is_text(value: object) -> bool:

@@ -121,6 +121,7 @@ _IN_SPAN = """CASE {0}.statistics
     WHEN 'absent' THEN TRUE
     WHEN 'signed' THEN ifnull({0}.high >= ?5, TRUE) AND ifnull({0}.low < ?6, TRUE)
     ELSE ifnull({0}.high >= ?3, TRUE) AND ifnull({0}.low < ?4, TRUE) END"""
+# total(): what a file claims, too, may be more than sum() can hold.
 _HOLDINGS = f"""
     WITH found AS (
         SELECT crawl, subset FROM file UNION SELECT crawl, subset FROM listed
@@ -134,7 +135,7 @@ _HOLDINGS = f"""
         count(f.id) FILTER (WHERE f.state = '{UNDECODABLE}'),
         count(f.id) FILTER (WHERE f.state = '{IMPORTED}'),
         (SELECT count(*) FROM failure WHERE failure.crawl = known.crawl AND failure.subset = known.subset),
-        coalesce(sum(f.row_groups), 0), coalesce(sum(f.num_rows), 0), coalesce(sum(f.size), 0),
+        coalesce(sum(f.row_groups), 0), CAST(total(f.num_rows) AS INTEGER), CAST(total(f.size) AS INTEGER),
         (SELECT max(json_array_length(columns)) FROM schema WHERE schema.id IN (
             SELECT schema FROM file WHERE file.crawl = known.crawl AND file.subset = known.subset))
     FROM known LEFT JOIN file f ON f.crawl = known.crawl AND f.subset = known.subset
