@@ -30,6 +30,18 @@ def test_a_log_gets_a_line_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     assert " · 2.0 MB/s · 100 records/s · 7 rows · ETA 2 min" in lines[-1]
 
 
+def test_the_first_line_of_a_log_has_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes after a minute, and tells what came of that minute and how long the rest takes."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    log = io.StringIO()
+    shown = open_progress(stream=log)
+    shown.update(snapshot(total=10))
+    clock[0] = 60.0
+    shown.update(snapshot(total=10, done=2, source_bytes=120_000_000, records=600))
+    assert log.getvalue() == "2/10 files · 2.0 MB/s · 10 records/s · 7 rows · ETA 4 min 00 s\n"
+
+
 def test_quiet_keeps_what_must_be_said() -> None:
     """With quiet no numbers are shown, but notes are."""
     log = io.StringIO()

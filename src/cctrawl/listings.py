@@ -340,7 +340,7 @@ def _listing_paths(kind: str, crawl: str) -> list[str]:
         names = (kind, "arc") if kind == "warc" and crawl in _ARC_CRAWLS else (kind,)
         return [f"crawl-data/{crawl}/{name}.paths.gz" for name in names]
     if kind != "warc":
-        raise InvalidInputError(f"CC-NEWS has no {kind} files", hint="it has WARC files only: --kind warc")
+        raise InvalidInputError(f"CC-NEWS has no {kind} files", hint="it has WARC files only, of kind warc")
     return [f"crawl-data/CC-NEWS/{news[1]}/{news[2]}/warc.paths.gz"]
 
 

@@ -77,9 +77,16 @@ class _Rates:
         self._history: deque[tuple[float, Snapshot]] = deque()
         self._began: tuple[float, float] | None = None
 
+    def begin(self, snapshot: Snapshot) -> None:
+        """Note where it begins, for a log's first line, which comes late; once is enough."""
+        if self._began is None:
+            now = time.monotonic()
+            self._began = now, snapshot.finished
+            self._history.append((now, snapshot))
+
     def line(self, snapshot: Snapshot) -> str:
+        self.begin(snapshot)
         now = time.monotonic()
-        self._began = self._began or (now, snapshot.finished)
         self._history.append((now, snapshot))
         while len(self._history) > 2 and now - self._history[1][0] >= _WINDOW_S:  # a log's lines are further apart
             self._history.popleft()
@@ -125,6 +132,7 @@ class _Log:
         self._next = time.monotonic() + interval_s
 
     def update(self, snapshot: Snapshot) -> None:
+        self._rates.begin(snapshot)
         now = time.monotonic()
         if now >= self._next:
             self._next = now + self._interval_s

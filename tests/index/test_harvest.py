@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import shutil
 import sqlite3
@@ -15,11 +16,25 @@ from tests.index.index_tree import BARE, NEW, OLD, ROW_GROUPS, IndexTree, build_
 
 import cctrawl
 from cctrawl.errors import AbortedError, CctrawlError, InvalidInputError, NotFoundError, TransportError
+from cctrawl.index import harvester
 from cctrawl.index.distillate import RowGroupBounds
-from cctrawl.index.fetcher import FooterNeed, group_row
+from cctrawl.index.fetcher import FooterNeed, fetch_footer, group_row
 from cctrawl.settings import Settings
-from cctrawl.store import held_footers, index_path, listed_failures, open_index, put_file, take_lock, undecodable
+from cctrawl.store import (
+    FailureRow,
+    FooterRow,
+    IndexFile,
+    held_footers,
+    index_path,
+    listed_failures,
+    open_index,
+    put_file,
+    put_footers,
+    take_lock,
+    undecodable,
+)
 from cctrawl.testing import FakeServer, Refuse, RefuseAboveRate, Reset, SlowAnswer, WrongContentRange, XmlWith200
+from cctrawl.transport import Transport
 
 FOOTERS = "cc-index/*.parquet"
 
@@ -116,6 +131,88 @@ def test_a_long_footer_costs_a_second_request(server: FakeServer, settings: Sett
     assert report.second_requests == 1
     assert server.count(path) == 2
     assert held(settings)[path] == tree.footer(path)
+
+
+@pytest.mark.parametrize("after", ["shorter", "other"])
+def test_a_file_that_changes_between_two_requests_is_no_footer(
+    after: str, settings: Settings, tree: IndexTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Halves of two files are not put together: the file is listed, and nothing of it is kept."""
+    path = tree.paths[OLD, "warc"][1]
+    whole = index_file("long", columns=400)
+    (tree.root / path).write_bytes(whole)
+    changed = {"shorter": whole[:-9], "other": whole[:-8] + bytes(8)}[after]
+    ask = Transport.read_range
+
+    def read_range(transport: Transport, location: str, start: int, stop: int) -> bytes:
+        (tree.root / path).write_bytes(changed)
+        return ask(transport, location, start, stop)
+
+    monkeypatch.setattr(Transport, "read_range", read_range)
+    report = cctrawl.harvest(OLD, settings=settings)
+    assert (report.state, report.held, [row.path for row in report.failures]) == ("incomplete", 3, [path])
+    assert path not in held(settings)
+
+
+@pytest.mark.parametrize("asked_bytes", [0, 1])
+def test_a_footer_that_just_fits_takes_one_request(asked_bytes: int, tmp_path: Path) -> None:
+    """One byte less than is needed costs a second request, and the footer is the same."""
+    footer = bytes(range(256)) * 4
+    file = tmp_path / "file.parquet"
+    file.write_bytes(b"PAR1 some pages" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    with Transport(Settings.resolve(data_dir=tmp_path)) as transport:
+        found = fetch_footer(transport, str(file), "file", bytes_to_ask=len(footer) + 8 - asked_bytes)
+    assert found == (footer, file.stat().st_size, 1 + asked_bytes)
+
+
+def test_a_listing_that_lies_doubles_no_file(
+    settings: Settings, tree: IndexTree, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file has one path: other spellings of it, absolute paths and URLs are named and passed over."""
+    paths = tree.paths[OLD, "warc"]
+    folder, name = paths[0].rsplit("/", 1)
+    lies = [
+        f"/{paths[0]}",
+        f"../{paths[0]}",
+        f"./{paths[0]}",
+        f"{folder}/../subset=warc/{name}",
+        f"{folder}//{name}",
+        f"{folder}/./{name}",
+        f"http://127.0.0.1:1/{paths[0]}",
+    ]
+    listing = tree.root / "crawl-data" / OLD / "cc-index-table.paths.gz"
+    listing.write_bytes(gzip.compress("\n".join(paths + paths + lies).encode()))
+    report = cctrawl.harvest(OLD, settings=settings)
+    assert (report.state, report.files, sorted(held(settings))) == ("done", 4, sorted(paths))
+    assert f"no paths of index files: {len(lies)}, the first: '/cc-index/" in caplog.text
+
+
+def test_a_folder_in_the_place_of_a_file_is_no_matter_of_the_network(tree: IndexTree, tmp_path: Path) -> None:
+    """It is listed like anything else that is no footer."""
+    for path in tree.paths[OLD, "warc"]:
+        (tree.root / path).unlink()
+        (tree.root / path).mkdir()
+    settings = Settings.resolve(base_url=str(tree.root), data_dir=tmp_path / "data")
+    report = cctrawl.harvest(OLD, settings=settings)
+    assert (report.state, {row.kind for row in report.failures}) == ("incomplete", {"no footer"})
+
+
+def test_long_footers_are_entered_a_few_at_a_time(
+    settings: Settings, tree: IndexTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits, and what goes in one transaction, is bounded in bytes: a footer may have 16 MiB."""
+    sizes = []
+
+    def put(index: IndexFile, footers: list[FooterRow], failures: list[FailureRow]) -> None:
+        sizes.append(sum(len(footer.data) for footer in footers))
+        put_footers(index, footers, failures)
+
+    longest = max(len(tree.footer(path)) for path in tree.warc)
+    monkeypatch.setattr(harvester, "_COMMIT_BYTES", 3 * longest)
+    monkeypatch.setattr(harvester, "_WAITING_BYTES", longest)
+    monkeypatch.setattr(harvester, "put_footers", put)
+    assert cctrawl.harvest("all", connections=4, settings=settings).held == 24
+    assert max(sizes) <= 4 * longest
 
 
 def test_the_need_is_learned_from_sisters() -> None:

@@ -29,6 +29,14 @@ def test_own_base_urls_share_a_file_and_others_have_their_own(tmp_path: Path) ->
     assert not own & others
 
 
+def test_a_folder_has_one_index_however_it_is_written(tmp_path: Path) -> None:
+    """``..`` and links in its path do not make another folder of it: nothing is read twice."""
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "link").symlink_to("tree")
+    names = ("tree/", "./tree/", "tree/../tree/", "link/")
+    assert len({index_path(tmp_path, f"{tmp_path}/{name}") for name in names}) == 1
+
+
 def test_changes_are_made_all_or_none(tmp_path: Path) -> None:
     """What a transaction that fails had written is gone; SQLite's refusals are ours."""
     with open_index(tmp_path, "s3://mine/") as index:

@@ -7,7 +7,7 @@ from bisect import insort
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from cctrawl.errors import AccessDeniedError, CctrawlError, FormatError, NotFoundError
+from cctrawl.errors import AccessDeniedError, CctrawlError, FormatError, InvalidInputError, NotFoundError
 from cctrawl.index.distillate import RowGroupBounds, distil
 from cctrawl.index.footer import MAX_FOOTER_BYTES, TAIL_BYTES, check_tail
 from cctrawl.index.keys import flipped
@@ -169,8 +169,11 @@ def fetch_footer(
         )
     if start >= tail.start:
         return FetchedFooter(tail.data[start - tail.start : -TAIL_BYTES], tail.size, 1)
-    missing = transport.read_range(location, start, tail.start)
-    return FetchedFooter(missing + tail.data[:-TAIL_BYTES], tail.size, 2)
+    # To the end, for what came before may be of another file by now: of two halves nobody could tell.
+    whole = transport.read_range(location, start, tail.size)
+    if whole[-TAIL_BYTES:] != tail.data[-TAIL_BYTES:]:
+        raise FormatError(f"{name} changed between two requests", hint="is somebody writing it?")
+    return FetchedFooter(whole[:-TAIL_BYTES], tail.size, 2)
 
 
 def group_row(group: RowGroupBounds) -> GroupRow:
@@ -187,5 +190,9 @@ def group_row(group: RowGroupBounds) -> GroupRow:
 
 def failure_kind(error: CctrawlError) -> str:
     """Return in a word why a footer did not come: ``missing``, ``denied``, ``no footer`` or ``network``."""
-    kinds = ((NotFoundError, "missing"), (AccessDeniedError, "denied"), (FormatError, "no footer"))
+    kinds = (
+        (NotFoundError, "missing"),
+        (AccessDeniedError, "denied"),
+        ((FormatError, InvalidInputError), "no footer"),  # the latter: a folder in its place, an impossible key
+    )
     return next((kind for of, kind in kinds if isinstance(error, of)), "network")

@@ -29,7 +29,29 @@ if TYPE_CHECKING:
 _TURN_S = 0.05
 _COMMIT_S = 1.0  # at 10 requests a second, ten sisters are compressed together
 _COMMIT_FOOTERS = 256
-_WAITING_PER_THREAD = 4  # results that wait for the writer
+_COMMIT_BYTES = 32 * 2**20  # of footers; 256 usual ones have half of that
+_WAITING_BYTES = 16 * 2**20  # of footers that wait for the writer: those may have 16 MiB each
+_RESULT_BYTES = 2**10  # what a result takes besides the footer
+
+
+class _Results(queue.Queue[tuple["IndexedFile", "FooterRow | Exception"]]):
+    """What threads hand to the writer; bounded by bytes, so it takes one too many and then none."""
+
+    def _init(self, maxsize: int) -> None:  # noqa: ARG002 - the signature of queue.Queue
+        self._waiting: deque[tuple[IndexedFile, FooterRow | Exception]] = deque()
+        self._waiting_bytes = 0
+
+    def _qsize(self) -> int:
+        return self._waiting_bytes
+
+    def _put(self, item: tuple[IndexedFile, FooterRow | Exception]) -> None:
+        self._waiting.append(item)
+        self._waiting_bytes += _size_bytes(item[1])
+
+    def _get(self) -> tuple[IndexedFile, FooterRow | Exception]:
+        item = self._waiting.popleft()
+        self._waiting_bytes -= _size_bytes(item[1])
+        return item
 
 
 class Harvester:
@@ -66,12 +88,11 @@ class Harvester:
         self._progress = progress
         self._connections = connections
         self._share = FailureShare(max_failures, "the same command")
-        self._results: queue.Queue[tuple[IndexedFile, FooterRow | Exception]] = queue.Queue(
-            connections * _WAITING_PER_THREAD
-        )
+        self._results = _Results(_WAITING_BYTES)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._footers: list[FooterRow] = []  # fetched, not entered yet
+        self._footers_bytes = 0
         self._failed: list[FailureRow] = []
         self._commit_at = 0.0
         self._events: deque[TransportEvent] = deque(maxlen=100)
@@ -133,20 +154,25 @@ class Harvester:
         while any(thread.is_alive() for thread in threads) or not self._results.empty():
             time.sleep(_TURN_S)  # not one by one: each result would cost a switch of threads
             self._take()
-            if time.monotonic() >= self._commit_at or len(self._footers) >= _COMMIT_FOOTERS:
+            is_batch = len(self._footers) >= _COMMIT_FOOTERS or self._footers_bytes >= _COMMIT_BYTES
+            if is_batch or time.monotonic() >= self._commit_at:
                 self._commit()
             self._progress.update(self._snapshot(held, total))
         self._commit()
 
+    def _accept(self, footer: FooterRow) -> None:
+        self._footers.append(footer)
+        self._footers_bytes += len(footer.data)
+
     def _take(self) -> None:
-        """Take all results there are, and say what is to be said."""
-        while True:
+        """Take the results there are, up to what a transaction may hold, and say what is to be said."""
+        while self._footers_bytes < _COMMIT_BYTES:
             try:
                 file, result = self._results.get_nowait()
             except queue.Empty:
                 break
             if isinstance(result, FooterRow):
-                self._footers.append(result)
+                self._accept(result)
                 self._share.succeeded()
             elif isinstance(result, CctrawlError):
                 self._give_up(file, result)
@@ -176,16 +202,19 @@ class Harvester:
         try:
             put_footers(self._index, footers, failed)
         except CctrawlError as error:
-            self._footers, self._failed = [], []  # the disk would refuse them again
+            self._forget()  # the disk would refuse them again
             hints = (error.hint, RESUME_HINT)
             raise AbortedError(str(error), hint="; ".join(filter(None, hints))) from error
-        self._footers, self._failed = [], []
+        self._forget()
         self.fetched += len(footers)
         self.row_groups += sum(len(row.groups) for row in footers)
         for row in footers:
             if row.error is not None:
                 self.undecodable.append((row.path, row.error))
                 self._progress.note(f"cannot be decoded, but is held: {row.error}")
+
+    def _forget(self) -> None:
+        self._footers, self._failed, self._footers_bytes = [], [], 0
 
     def _wind_up(self, threads: list[threading.Thread]) -> None:
         """End all threads and enter what they have fetched."""
@@ -198,7 +227,7 @@ class Harvester:
             except queue.Empty:
                 continue
             if isinstance(result, FooterRow):
-                self._footers.append(result)
+                self._accept(result)
         self._commit()
 
     def _see_network(self, ended_by: AbortedError | None) -> None:
@@ -231,3 +260,7 @@ class Harvester:
                 "refusals": counters.refusals,
             },
         )
+
+
+def _size_bytes(result: FooterRow | Exception) -> int:
+    return _RESULT_BYTES + (len(result.data) if isinstance(result, FooterRow) else 0)

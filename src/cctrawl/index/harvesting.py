@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import time
@@ -29,8 +30,11 @@ from cctrawl.store import (
 )
 from cctrawl.transport import Transport, TransportEvent, below, requests_per_s
 
+_log = logging.getLogger("cctrawl")
+
 MOST_CONNECTIONS = 64
-_PATH = re.compile(r"/crawl=([^/]+)/subset=([^/]+)/")
+# One spelling for each file: "../", "./" or "//" in a path would make two of it.
+_PATH = re.compile(r"(?:(?!\.{1,2}/)[^/]+/)+crawl=([^/]+)/subset=([^/]+)/[^/]+\.parquet")
 _USUAL_FOOTER_BYTES = 57_000
 _STORED_SHARE = 0.38  # of a footer's bytes, with its row groups, measured
 
@@ -244,8 +248,11 @@ def _wanted(crawl: str, subset: str, settings: Settings, transport: Transport) -
         CctrawlError: as `cctrawl.files`.
     """
     paths = listed_files("cc-index-table", crawl, subset=subset, settings=settings, transport=transport)
-    parts = ((path, _PATH.search(path)) for path in dict.fromkeys(paths))
+    parts = [(path, _PATH.fullmatch(path)) for path in dict.fromkeys(paths)]
     files = [IndexedFile(path, found[1], found[2]) for path, found in parts if found]
+    odd = [path for path, found in parts if not found]
+    if odd:
+        _log.warning("passed over, listed but no paths of index files: %d, the first: %r", len(odd), odd[0])
     if not files:
         raise NotFoundError(f"{crawl} lists no index files of the subset {subset}", hint="is its index complete?")
     return files

@@ -81,7 +81,7 @@ def storable(value: object) -> object:
 
 def _unusable(file: Path, error: Exception) -> InvalidInputError:
     return InvalidInputError(
-        f"cannot open the database {file}: {error}", hint="choose a writable folder on a local disk"
+        f"cannot open the database {file}: {error}", hint="choose a writable folder on a local disk with free space"
     )
 
 

@@ -11,6 +11,7 @@ Without bounds both are null and the kind is ``absent``.
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -22,7 +23,6 @@ from cctrawl.settings import OWN_BASE_URLS
 from cctrawl.store.database import named_errors, open_database
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
@@ -69,10 +69,14 @@ _SCHEMA = (
 
 
 def index_path(data_dir: str | os.PathLike[str], base_url: str) -> Path:
-    """Return where the index of the files below a base URL is kept, whether or not it is there yet."""
+    """Return where the index of the files below a base URL is kept, whether or not it is there yet.
+
+    A folder has one index, however its path is written: with ``..``, or through a link.
+    """
     if base_url in OWN_BASE_URLS:
         return Path(data_dir) / "index.sqlite"
-    digest = hashlib.sha256(base_url.encode("utf-8", "surrogateescape")).hexdigest()
+    origin = base_url if "://" in base_url else os.path.realpath(base_url).rstrip("/") + "/"
+    digest = hashlib.sha256(origin.encode("utf-8", "surrogateescape")).hexdigest()
     return Path(data_dir) / f"index-{digest[:12]}.sqlite"
 
 
