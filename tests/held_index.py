@@ -78,7 +78,7 @@ def group(low: bytes | None, high: bytes | None, statistics: str = "ordered", nu
     """Return a row group with these bounds, given as a footer has them."""
     if statistics == "signed":
         low, high = (bound and bytes(byte ^ 0x80 for byte in bound) for bound in (low, high))
-    return GroupRow(num_rows, 100 * num_rows, statistics, low, high)
+    return GroupRow(num_rows, min(100 * num_rows, 1 << 62), statistics, low, high)
 
 
 @pytest.fixture(scope="session")

@@ -149,6 +149,27 @@ def test_what_starts_with_a_prefix_lies_in_its_ranges(parts: list[str]) -> None:
         assert is_in(surt_key(url), prefix_ranges(url[:stop])), url[:stop]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "a.com/b/%2541/%2525252541",
+        "a.com/100%25/c",
+        "a.com/(S(abcdefghijklmnopqrstuvwx))/p.aspx",
+        "a.com/b/(F(ABCDEFGHIJKLMNOPQRSTUVWX)S(abcdefghijklmnopqrstuvwx))/c/p.aspx",
+        "a.com/b/(abcdefghijklmnopqrstuvwx)/p.aspx",
+        "a.com/b/(1)/p.html",
+        "a.com/b(1)/p.html",
+    ],
+)
+def test_a_prefix_may_end_within_what_keys_leave_out(url: str) -> None:
+    """Within a session, or an escape of an escape, the ranges are wider and hold the key; hosts stay apart."""
+    for stop in range(len("a.com/"), len(url) + 1):
+        ranges = prefix_ranges(url[:stop])
+        assert is_in(surt_key(url), ranges), url[:stop]
+        assert not is_in(surt_key("b.com/"), ranges)
+    assert not is_in(surt_key("a.com/z"), prefix_ranges("a.com/b(1)/"))
+
+
 def test_a_folder_prefix_does_not_hold_its_neighbours() -> None:
     """``/a/`` holds itself, with and without a query, and what is below; not ``/ab``."""
     ranges = prefix_ranges("https://example.com/a/")

@@ -37,6 +37,10 @@ _PATH_SESSIONS = (
     re.compile(rb"(.*/)\((?:[a-z]\([0-9a-z]{24}\))+\)/([^?]+\.aspx.*)", re.IGNORECASE),
     re.compile(rb"(.*/)\([0-9a-z]{24}\)/([^?]+\.aspx.*)", re.IGNORECASE),
 )
+# A session, whole or cut off, and what follows; the keys of pages under it know nothing of it.
+_PERHAPS_SESSION = re.compile(r"(?:(?<=/)|^)\([0-9a-z()]*(?:/.*)?$", re.IGNORECASE | re.DOTALL)
+# The percent sign itself can be escaped, often: %2541 is A.
+_HALF_ESCAPE = re.compile(r"%(?:25)*[0-9a-fA-F]?$")
 _QUERY_SESSIONS = tuple(
     re.compile(rb"(.*)(?:" + argument + rb")(?:&(.*))?", re.IGNORECASE)
     for argument in (
@@ -165,7 +169,8 @@ def domain_ranges(name: str) -> list[KeyRange]:
 def prefix_ranges(prefix: str) -> list[KeyRange]:
     """Return the ranges, in order, that hold every capture whose URL starts with ``prefix`` (no ``*`` at its end).
 
-    The ranges may hold a few more, for keys know no letter case, and ``/a/`` and ``/a`` share one key.
+    The ranges may hold a few more, for keys know no letter case and no sessions, and ``/a/`` and ``/a`` share one
+    key. A URL that leads out again (``/a/../b``) counts as where it leads to.
 
     Raises:
         InvalidInputError: the prefix reaches into the query, whose arguments are sorted in keys, or has no path.
@@ -179,7 +184,7 @@ def prefix_ranges(prefix: str) -> list[KeyRange]:
     if not authority or not slash:
         raise InvalidInputError(f"no prefix: {prefix!r}", hint="write host/path")
     # The prefix may end anywhere: half an escape is left out, a letter keeps the last part from being resolved.
-    path = re.sub(r"%[0-9a-fA-F]?$", "", path)
+    path = _HALF_ESCAPE.sub("", _PERHAPS_SESSION.sub("", path))
     key = surt_key(f"{scheme}://{authority}/{path}x").removesuffix("x")
     if not key.endswith("/") or key.endswith(")/"):
         return [_starting_with(key)]

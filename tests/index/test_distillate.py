@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tracemalloc
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -95,6 +96,51 @@ def _spelt_chunk(name: bytes) -> bytes:
     meta |= {number: Field(thrift.I64, value) for number, value in ((3, 2), (4, 5), (5, 5), (7, 4))}
     bounds = {number: Field(thrift.BINARY, b"forged") for number in (5, 6)}
     return write_struct({**meta, 10: Field(thrift.STRUCT, bounds)}) + b"\0"
+
+
+@pytest.mark.parametrize("column", ["url_surtkey", "url"])
+def test_statistics_elsewhere_are_found(column: str) -> None:
+    """Statistics before the other fields of a chunk, and structs in the place of numbers: read as by full parse."""
+    for number in (10, 12):
+        tree, _ = read_struct(index_footer(1))
+        distil(write_struct(tree), column.encode())
+        for group in _elements(tree[4]):
+            meta = _elements(group[1])[["url_surtkey", "url"].index(column)][3].value
+            others = dict(meta)
+            told = others.pop(12)
+            meta.clear()
+            if number == 12:
+                meta.update({12: told, **others})
+            else:
+                others.pop(11)
+                meta.update({**dict(sorted({**others, 10: told}.items())), 12: _bounds(b"a", b"b")})
+        footer = write_struct(tree)
+        assert distil(footer, column.encode()) == by_full_parse(footer, column)
+
+
+def _bounds(low: bytes, high: bytes) -> Field:
+    return Field(thrift.STRUCT, {5: Field(thrift.BINARY, high), 6: Field(thrift.BINARY, low)})
+
+
+def _elements(field: Field) -> list[Any]:
+    assert isinstance(field.value, List)
+    return field.value.values
+
+
+def test_what_was_jumped_over_must_fit() -> None:
+    """Rows that do not add up, negative sizes and row groups that are not counted are refused by jumps, too."""
+    tree, _ = read_struct(index_footer(1))
+    whole = write_struct(tree)
+    distil(whole)
+    more_rows = write_struct({**tree, 3: Field(thrift.I64, 16)})
+    two_of_three = write_struct({**tree, 3: Field(thrift.I64, 10)}).replace(
+        b"\x16\x14\x19\x3c", b"\x16\x14\x19\x2c"
+    )
+    _elements(tree[4])[1][2] = Field(thrift.I64, -5)
+    for footer in (more_rows, two_of_three, write_struct(tree)):
+        assert footer != whole
+        with pytest.raises(FormatError):
+            distil(footer)
 
 
 def test_large_footers_leave_nothing_behind() -> None:

@@ -87,3 +87,12 @@ def test_holdings(index: IndexFile, enter: Enter, listed: Callable[[str, int], N
         ("CC-MAIN-2020-24", "robotstxt", 1, None, 0, 0, 0, 1, 10, 1000, None),
         ("CC-MAIN-2020-24", "warc", 2, None, 1, 1, 0, 4, 40, 3000, None),
     ]
+
+
+def test_footers_that_lie_about_their_rows(index: IndexFile, enter: Enter) -> None:
+    """Rows that no file can have, and more of them together than a number of SQLite holds, end no question."""
+    for number in range(3):
+        enter([group(b"a", b"b", num_rows=1 << 62)], number=number)
+    (row,) = holdings(index)
+    assert (row.files, row.row_groups) == (3, 3)
+    assert row.num_rows >= 1 << 62
