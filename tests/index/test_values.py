@@ -118,6 +118,7 @@ def test_half_precision() -> None:
         (column_of("BYTE_ARRAY", LogicalType("DECIMAL", precision=99, scale=3)), b"\x01"),
         (column_of("INT32", LogicalType("DATE")), b"\xff\xff\xff\x7f"),
         (column_of("INT32", LogicalType("INTEGER", bit_width=8)), b"\0\1\0\0"),
+        (column_of("INT32", LogicalType("INTEGER", bit_width=8)), b"\x80\0\0\0"),
         (column_of("INT32", LogicalType("TIME", unit="MILLIS")), b"\xff\xff\xff\x7f"),
         (column_of("INT64", LogicalType("TIME", unit="UNRECOGNIZED")), b"\0" * 8),
         (column_of("INT64", LogicalType("TIMESTAMP", unit="UNRECOGNIZED")), b"\0" * 8),

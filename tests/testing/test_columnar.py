@@ -15,6 +15,7 @@ from tests.testing.test_build import TINY, cdxj_lines
 from cctrawl.errors import NotFoundError
 from cctrawl.index.thrift import List, Struct, read_struct
 from cctrawl.testing import FakeCrawls, FakeIndexFile, build
+from cctrawl.testing.footers import key_bounds
 from cctrawl.testing.generations import generation_of
 
 SUBSETS = ["warc", "robotstxt", "crawldiagnostics"]
@@ -151,6 +152,9 @@ def test_statistics_are_those_the_fake_tells(ages: FakeCrawls, fake: FakeCrawls)
             metadata = parquet.read_metadata(built.root / file.path)
             for number, group in enumerate(file.row_groups):
                 statistics = metadata.row_group(number).column(0).statistics
+                if file.crawl >= "CC-MAIN-2021-49":
+                    has_index = metadata.row_group(number).column(0).has_column_index
+                    assert has_index == (group.statistics == "ordered")
                 seen = statistics is not None and statistics.has_min_max
                 assert seen == (group.statistics == "ordered")
                 if seen:
@@ -188,6 +192,23 @@ def test_a_long_url_costs_its_row_group_the_statistics(ages: FakeCrawls, fake: F
         file.crawl for file in fake.index if any(group.statistics == "absent" for group in file.row_groups)
     }
     assert absent_in == {ZIPPED}
+
+
+def test_bounds_of_4096_bytes_are_one_too_long() -> None:
+    """parquet-mr keeps statistics whose two bounds take less than 4,096 bytes together, and no others."""
+    generation = generation_of("CC-MAIN-2020-24")
+    for low, high, kind in ((2047, 2048, "ordered"), (2048, 2048, "absent"), (1, 4095, "absent")):
+        rows = [{"url_surtkey": "a" * low}, {"url_surtkey": "b" * high}]
+        assert key_bounds(rows, generation).statistics == kind
+
+
+def test_times_are_int96_until_2020() -> None:
+    """The last crawl with INT96 is that of December 2019, the thirteenth with deprecated statistics of 2018-43."""
+    assert [generation_of(f"CC-MAIN-{crawl}").is_int96 for crawl in ("2019-51", "2020-05")] == [True, False]
+    crawls = ("2017-39", "2017-43", "2018-43", "2018-47")
+    assert [generation_of(f"CC-MAIN-{crawl}").writer.orders_unsigned for crawl in crawls] == [
+        True, False, False, True,
+    ]  # fmt: skip
 
 
 def test_old_files_are_zipped_sorted_runs(ages: FakeCrawls, fake: FakeCrawls) -> None:
