@@ -81,6 +81,10 @@ def test_values_that_cannot_be_are_refused(given: dict[str, object], words: str)
 def test_base_urls() -> None:
     """A base URL ends in a slash; a folder is absolute; other schemes are refused."""
     assert normalize_base_url("https://data.commoncrawl.org") == "https://data.commoncrawl.org/"
+    for other in ("HTTPS://Data.CommonCrawl.org/", "https://data.commoncrawl.org:443"):
+        assert normalize_base_url(other) == "https://data.commoncrawl.org/"
+    assert normalize_base_url("http://Me:Pw@[::1]:80/Some/Path//") == "http://Me:Pw@[::1]/Some/Path/"
+    assert normalize_base_url("http://host:8080/?q=A") == "http://host:8080/?q=A/"
     assert normalize_base_url("file:///srv/crawl") == "/srv/crawl/"
     assert normalize_base_url("some/folder") == f"{Path.cwd()}/some/folder/"
     for text in ("ftp://host/", "https:///path"):

@@ -201,7 +201,7 @@ def _number(name: str, text: str) -> float | int:
 
 
 def normalize_base_url(text: str) -> str:
-    """Return a base URL or folder ending in ``/``; a folder becomes absolute.
+    """Return a base URL or folder ending in ``/``: a folder absolute, a host lower case without default port.
 
     Raises:
         InvalidInputError: a scheme that is not http, https, s3 or file, or text that can be neither URL nor path.
@@ -213,7 +213,12 @@ def normalize_base_url(text: str) -> str:
         return str(local_path(parts.path or "/")).rstrip("/") + "/"
     if parts.scheme not in ("http", "https", "s3") or not parts.netloc:
         raise InvalidInputError(f"no base URL: {text!r}", hint="use https://…, http://…, s3://bucket/… or a folder")
-    return text.rstrip("/") + "/"
+    root = re.split("[/?#]", text.partition("://")[2], maxsplit=1)[0]
+    user, at, host = root.rpartition("@")
+    if parts.scheme != "s3":  # the same host is one origin, however it is written
+        host = host.lower().removesuffix({"http": ":80", "https": ":443"}[parts.scheme])
+    path = text.partition("://")[2][len(root) :]
+    return f"{parts.scheme}://{user}{at}{host}{path}".rstrip("/") + "/"
 
 
 def split_url(text: str) -> SplitResult:
