@@ -106,7 +106,7 @@ def test_an_impossible_port_is_an_error_with_a_hint(url: str) -> None:
     assert caught.value.hint
 
 
-@given(NAMES, NAMES, st.sampled_from(["", ":8080", ":80", ":443"]), st.sampled_from(["http", "https"]))
+@given(NAMES, NAMES, st.sampled_from(["", ":8080", ":80", ":443", ":0"]), st.sampled_from(["http", "https"]))
 @settings(max_examples=600, deadline=None)
 def test_a_host_s_captures_lie_in_its_ranges(name: str, other: str, port: str, scheme: str) -> None:
     """The ranges of a host hold its keys on every port, and no key of a host with other letters (but www.)."""

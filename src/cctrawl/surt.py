@@ -145,8 +145,8 @@ def host_ranges(host: str) -> list[KeyRange]:
     if not port:
         return [_starting_with(key + ")"), _starting_with(key + ":")]
     ranges = [_starting_with(f"{key}:{int(port)})")]
-    # A default port is in the key only where it is the other scheme's: https://host:80.
-    return [_starting_with(key + ")"), *ranges] if int(port) in _DEFAULT_PORTS.values() else ranges
+    # A default port is in the key only where it is the other scheme's, https://host:80, and port 0 never is.
+    return [_starting_with(key + ")"), *ranges] if int(port) in (0, *_DEFAULT_PORTS.values()) else ranges
 
 
 def domain_ranges(name: str) -> list[KeyRange]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,8 +30,14 @@ def test_text_holds_what_the_bounds_hold(one: bytes, two: bytes, kind: str) -> N
     stored = stored_bounds(row(kind, low, high))
     assert stored == (order(low), order(high))
     told, lower, upper = text_bounds(row(kind, low, high))
+    if told == "absent":  # they would exclude nothing
+        assert (lower, upper) == (None, None)
+        with pytest.raises(UnicodeDecodeError):
+            order(high).decode()
+        return
     assert told == kind
     assert lower is not None
+    assert lower or upper is not None
     assert order(lower.encode()) <= low
     assert upper is None or order(upper.encode()) >= high
     for text, bound in ((lower, stored[0]), (upper, stored[1])):
@@ -44,6 +51,7 @@ def test_absent_bounds() -> None:
     assert text_bounds(row("absent", None, None)) == ("absent", None, None)
     assert text_bounds(row("ordered", b"a", None)) == ("ordered", "a", None)
     assert text_bounds(row("ordered", None, b"\xff")) == ("absent", None, None)
+    assert text_bounds(row("ordered", b"\xfe", b"\xff")) == ("absent", None, None)
     assert text_bounds(row("ordered", b"a\xc3", b"ab\xc3")) == ("ordered", "a", "ac")
     # DEL is the last character that comes later in both orders: the one before it makes room.
     assert text_bounds(row("ordered", b"a", b"a\x7f\xc3")) == ("ordered", "a", "b")

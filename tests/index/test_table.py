@@ -11,9 +11,11 @@ from tests.held_index import Enter, group
 
 import cctrawl
 from cctrawl.errors import InvalidInputError
+from cctrawl.index import open_held, rebuild_row_groups
 from cctrawl.index.columns import decoded_bounds
+from cctrawl.index.table import RowGroupTable
 from cctrawl.settings import Settings
-from cctrawl.store import IMPORTED, IndexFile, open_index
+from cctrawl.store import IMPORTED, IndexFile, Selection, open_index
 from cctrawl.testing import FakeCrawls
 
 CRAWLS = ("CC-MAIN-2024-22", "CC-MAIN-2023-50", "CC-MAIN-2020-24", "CC-MAIN-2018-05")
@@ -117,3 +119,16 @@ def test_imported_files_have_no_bounds_of_other_columns(held: Settings, index: I
     enter([group(b"a", b"b")], state=IMPORTED)
     assert cctrawl.row_groups(columns="all", settings=held).num_rows == 1
     assert decoded_bounds(index, 1) == {}
+
+
+def test_a_table_that_is_read_while_it_is_made_anew(copied: Settings) -> None:
+    """Who has begun to read the table reads it to its end as it was, also when a rebuild drops bounds meanwhile."""
+    selection = Selection(list(CRAWLS), "warc")
+    with open_held(copied) as index:
+        whole = list(RowGroupTable(index, selection, ["fetch_time"]).rows())
+    with open_held(copied) as index:
+        rows = RowGroupTable(index, selection, ["fetch_time"]).rows()
+        first = next(rows)
+        rebuild_row_groups(settings=copied)
+        assert rows_of(copied) == 0
+        assert [first, *rows] == whole

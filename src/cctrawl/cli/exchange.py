@@ -22,8 +22,18 @@ from cctrawl.cli.options import (
 
 if TYPE_CHECKING:
     from cctrawl.settings import Settings
+    from cctrawl.store import HoldingRow
 
 _EXIT_INCOMPLETE = 4
+
+
+def lacking(row: HoldingRow) -> str:
+    """Return what an answer lacks, and the command that goes on."""
+    missing = (row.listed or 0) - row.files - row.imported
+    facts = [f"{missing} of {row.listed} files are not held"] if missing > 0 else []
+    facts += [f"{row.undecodable} footers cannot be decoded"] if row.undecodable else []
+    command = f"cctrawl harvest -c {row.crawl} --subset {row.subset}" if missing > 0 else "cctrawl index rebuild"
+    return f"{row.crawl} {row.subset}: {', '.join(facts)}; hint: {command}"
 
 
 @click.command("export")
@@ -42,7 +52,9 @@ _EXIT_INCOMPLETE = 4
 @quiet_option
 @verbose_option
 @held_options
+@click.pass_context
 def export_command(
+    context: click.Context,
     *,
     settings: Settings,
     output: str,
@@ -56,7 +68,7 @@ def export_command(
 
     Its columns are path, crawl, subset, row_group, num_rows, byte_size (not compressed), min_url_surtkey,
     max_url_surtkey and statistics: of which kind the bounds are. With --columns each further column X has min_X and
-    max_X, decoded from the held footers when they are first asked for.
+    max_X, decoded from the held footers when they are first asked for. It ends with 4 if a crawl is held in part.
 
     \b
     cctrawl index export row_groups.parquet --subset all
@@ -71,6 +83,10 @@ def export_command(
         click.echo(f"{report.rows:,} row groups{size}", err=True)
         if report.left_out:
             click.echo(f"left out: {report.left_out:,} files of other subsets; hint: --subset all", err=True)
+    for row in report.incomplete:
+        click.echo(lacking(row), err=True)
+    if report.incomplete:
+        context.exit(_EXIT_INCOMPLETE)
 
 
 @click.command("import")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cctrawl.cli.exchange import export_command, import_command, rebuild_command
+from cctrawl.cli.exchange import export_command, import_command, lacking, rebuild_command
 from cctrawl.cli.options import (
     chosen_format,
     complete_file,
@@ -194,22 +194,13 @@ def groups_command(
     found = find_row_groups(target, crawl, subset=subset, settings=settings)
     _write(found.row_groups, FoundRowGroup._fields, format, output)
     for row in found.incomplete:
-        click.echo(_lacking(row), err=True)
+        click.echo(lacking(row), err=True)
     if not found.row_groups and not quiet:
         click.echo("no row group can hold it", err=True)
     if found.incomplete:
         context.exit(_EXIT_INCOMPLETE)
     if not found.row_groups:
         context.exit(_EXIT_NOTHING)
-
-
-def _lacking(row: HoldingRow) -> str:
-    """What the answer lacks, and the command that goes on."""
-    missing = (row.listed or 0) - row.files - row.imported
-    facts = [f"{missing} of {row.listed} files are not held"] if missing > 0 else []
-    facts += [f"{row.undecodable} footers cannot be decoded"] if row.undecodable else []
-    command = f"cctrawl harvest -c {row.crawl} --subset {row.subset}" if missing > 0 else "cctrawl index rebuild"
-    return f"{row.crawl} {row.subset}: {', '.join(facts)}; hint: {command}"
 
 
 @index_command.command("show")

@@ -28,7 +28,9 @@ def text_bounds(row: RowGroupRow) -> tuple[str, str | None, str | None]:
     low, high = stored_bounds(row)
     lower = None if low is None else _text_below(low)
     upper = None if high is None else _text_above(high)
-    return (ABSENT if lower is upper is None else row.statistics), lower, upper
+    if not lower and upper is None:  # which excludes nothing
+        return ABSENT, None, None
+    return row.statistics, lower, upper
 
 
 def _text_below(bound: bytes) -> str:

@@ -56,6 +56,21 @@ def chosen_columns(index: IndexFile, selection: Selection, columns: str | Sequen
     return names
 
 
+def hold_columns(index: IndexFile, selection: Selection, columns: Sequence[str]) -> None:
+    """Hold the index (`IndexFile.hold`) in a state that has the bounds of the columns for a selection.
+
+    Raises:
+        FormatError: a footer that is held is damaged.
+        CctrawlError: the index cannot be read, or written.
+    """
+    decode_columns(index, selection, columns)
+    index.hold()
+    if any(files_without_column(index, selection, column) for column in columns):  # dropped by a rebuild
+        index.release()
+        decode_columns(index, selection, columns)
+        index.hold()
+
+
 def decode_columns(index: IndexFile, selection: Selection, columns: Sequence[str]) -> None:
     """See that the bounds of the columns are kept for all held files of a selection; a crawl at a time.
 

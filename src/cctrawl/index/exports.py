@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cctrawl.index.holdings import held_selection, open_held
+from cctrawl.index.holdings import held_selection, incomplete_holdings, open_held
 from cctrawl.index.table import COLUMNS, RowGroupTable
 from cctrawl.output import Column, parquet_file, write_listing
 from cctrawl.store import count_files
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cctrawl.settings import Settings
+    from cctrawl.store import HoldingRow
 
 _DICTIONARY = ["path", "crawl", "subset", "statistics"]
 _LEVEL = 6  # a fifth smaller than level 1, for a second more with 900,000 row groups
@@ -35,11 +36,13 @@ class ExportReport(NamedTuple):
         rows: row groups.
         size_bytes: size of the file; 0 for stdout.
         left_out: files of the same crawls that are of other subsets.
+        incomplete: what is held in part only, so that row groups are lacking.
     """
 
     rows: int
     size_bytes: int
     left_out: int
+    incomplete: list[HoldingRow]
 
 
 def export_row_groups(
@@ -70,13 +73,14 @@ def export_row_groups(
     with open_held(settings) as index:
         selection = held_selection(index, crawls, subset)
         left_out = count_files(index, selection._replace(subset="")) - count_files(index, selection)
+        incomplete = incomplete_holdings(index, selection)
         table = RowGroupTable(index, selection, columns or ())
         if format == "parquet":
             rows = _write_parquet(table, file)
         else:
             names = [Column(name) for name in table.names]
             rows = write_listing(_as_text(table), names, format=format, output=file)
-    return ExportReport(rows, 0 if file == "-" else Path(file).stat().st_size, left_out)
+    return ExportReport(rows, 0 if file == "-" else Path(file).stat().st_size, left_out, incomplete)
 
 
 def _write_parquet(table: RowGroupTable, file: str) -> int:

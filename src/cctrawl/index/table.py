@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from cctrawl.index.bounds import text_bounds
-from cctrawl.index.columns import arrow_types, chosen_columns, decode_columns, decoded_bounds
+from cctrawl.index.columns import arrow_types, chosen_columns, decoded_bounds, hold_columns
 from cctrawl.index.holdings import held_selection, open_held
 from cctrawl.store import IndexFile, Selection, all_row_groups
 
@@ -72,7 +72,7 @@ class RowGroupTable:
     """The row groups of a selection with the bounds of some columns.
 
     Args:
-        index: the index; it must stay open.
+        index: the index; it must stay open, and shows the table as it is now, whatever others change.
         selection: the files.
         columns: names of further columns, or ``all``; what is lacking of their bounds is decoded now.
 
@@ -88,7 +88,7 @@ class RowGroupTable:
         self._index = index
         self._selection = selection
         self._columns = chosen_columns(index, selection, columns)
-        decode_columns(index, selection, self._columns)
+        hold_columns(index, selection, self._columns)
         self.names = (*COLUMNS, *(f"{side}_{name}" for name in self._columns for side in ("min", "max")))
 
     def rows(self) -> Iterator[tuple[Any, ...]]:

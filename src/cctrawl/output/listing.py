@@ -181,7 +181,10 @@ def _write_table(rows: Iterable[Sequence[Any]], columns: Sequence[Column], outpu
     with _opened(output) as stream:
         # Off a terminal a table is as wide as its rows: nothing is cut or folded to a screen that is not there.
         width = None if stream.isatty() else 10_000
-        Console(file=stream, width=width, highlight=False, markup=False).print(table)
+        console = Console(file=stream, width=width, highlight=False, markup=False)
+        with console.capture() as drawn:  # written by us: rich would end the program when nobody reads
+            console.print(table)
+        stream.writelines(drawn.get().splitlines(keepends=True))
     return table.row_count
 
 

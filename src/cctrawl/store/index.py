@@ -124,11 +124,19 @@ class IndexFile:
                 with suppress(sqlite3.Error):  # what went wrong first is told
                     self._connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
-                raise TransportError(
-                    f"the index {self.path} cannot be written: {error}",
-                    hint="make room, or choose another --data-dir",
-                ) from error
+                hint = "make room, or choose another --data-dir"
+                if "locked" in str(error):
+                    hint = "another command is changing it: try again when that is done"
+                raise TransportError(f"the index {self.path} cannot be written: {error}", hint=hint) from error
             raise
+
+    def hold(self) -> None:
+        """Show the tables as they are at the next `read`, whatever others change, until `release` or `close`."""
+        self._connection.execute("BEGIN")
+
+    def release(self) -> None:
+        """Show the tables as they are again, and allow a `transaction`."""
+        self._connection.execute("ROLLBACK")
 
     def size_bytes(self) -> int:
         """Return what the file takes on disk, with what waits beside it to be worked in."""
