@@ -51,9 +51,7 @@ def packed(footers: Sequence[bytes]) -> tuple[list[bytes], list[Place]]:
         blocks[-1].append(footer)
         start += len(footer)
     compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
-    # All in one call: other threads go on meanwhile, and none waits for a turn of theirs in between.
-    segments = compressor.multi_compress_to_buffer([b"".join(block) for block in blocks])
-    return [segments[number].tobytes() for number in range(len(segments))], places
+    return [compressor.compress(b"".join(block)) for block in blocks], places
 
 
 class FooterBlocks:
