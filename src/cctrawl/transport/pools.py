@@ -6,7 +6,8 @@ import socket
 import threading
 import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -17,9 +18,11 @@ from cctrawl.transport.certificates import make_context
 from cctrawl.transport.location import host_of
 
 if TYPE_CHECKING:
+    from io import BufferedReader
     from typing import Any
 
 _CONNECTIONS = 64
+_BUFFER_BYTES = 64 * 2**10
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")  # no proxy reaches our own machine
 
 
@@ -91,6 +94,18 @@ class Pools:
         return self._sockets.noted(made)
 
 
+class Answer(HTTPResponse):
+    """An answer read off its socket in large pieces, head and body together if they arrived together.
+
+    The usual buffer of 8 KiB makes three reads of a footer, and each of them two switches between threads.
+    """
+
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:  # noqa: ANN401 - those of the base
+        super().__init__(sock, *args, **options)
+        small, self.fp = self.fp, cast("BufferedReader", sock.makefile("rb", _BUFFER_BYTES))
+        small.close()  # nothing was read into it
+
+
 class _Sockets:
     """The sockets of all connections that are open, to be shut down under those who use them."""
 
@@ -104,11 +119,15 @@ class _Sockets:
         note = self._note
 
         class PlainConnection(urllib3.connection.HTTPConnection):
+            response_class = Answer
+
             def connect(self) -> None:
                 super().connect()
                 note(self.sock)
 
         class SecureConnection(urllib3.connection.HTTPSConnection):
+            response_class = Answer
+
             def connect(self) -> None:
                 super().connect()
                 note(self.sock)
