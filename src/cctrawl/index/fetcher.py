@@ -61,12 +61,20 @@ class FooterNeed:
                 insort(sizes, footer_bytes)
 
     def bytes_to_ask(self, crawl: str, subset: str) -> int:
-        """Return the length of the suffix to ask for: with some room, what the footers of its sisters need."""
+        """Return the length of the suffix to ask for: with some room, what the footers of its sisters need.
+
+        Before the first of its crawl came, it is what the neediest other crawl takes: they differ little.
+        """
         with self._lock:
             sizes = self._sizes.get((crawl, subset))
-            if not sizes:
-                return _FIRST_REQUEST_BYTES
-            return int(sizes[int(_SHARE * (len(sizes) - 1))] * _MARGIN) + 2**10
+            if sizes:
+                return _need_of(sizes)
+            others = [_need_of(sizes) for (_, of), sizes in self._sizes.items() if of == subset]
+            return min(_FIRST_REQUEST_BYTES, max(others, default=_FIRST_REQUEST_BYTES))
+
+
+def _need_of(sizes: list[int]) -> int:
+    return int(sizes[int(_SHARE * (len(sizes) - 1))] * _MARGIN) + 2**10
 
 
 class FooterFetcher:
