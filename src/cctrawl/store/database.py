@@ -15,10 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 BUSY_TIMEOUT_S = 30.0
+_PAGE_BYTES = 4096  # SQLite's own choice
 
 
 def open_database(
-    path: str | os.PathLike[str], *, schema: Sequence[str], version: int, durable: bool = True
+    path: str | os.PathLike[str],
+    *,
+    schema: Sequence[str],
+    version: int,
+    durable: bool = True,
+    page_bytes: int = _PAGE_BYTES,
 ) -> sqlite3.Connection:
     """Open a database, created with its folder and tables when it is not there yet.
 
@@ -31,6 +37,8 @@ def open_database(
         version: version of the schema, at least 1, kept in ``user_version``.
         durable: a commit survives a power cut (an fsync each). Without, it survives the death of any process, and a
             power cut may lose the last commits but never damages the file.
+        page_bytes: size of the pages of a file that is made, a power of two up to 65536; larger ones suit large
+            values, for each page is written, checked and worked in by itself.
 
     Raises:
         InvalidInputError: the file cannot be made or opened there.
@@ -44,6 +52,7 @@ def open_database(
     except (OSError, sqlite3.OperationalError) as error:
         raise _unusable(file, error) from error
     try:
+        connection.execute(f"PRAGMA page_size={page_bytes}")  # of no effect on a file that is there
         _prepare(connection, file, schema, version, durable=durable)
     except sqlite3.OperationalError as error:
         connection.close()

@@ -221,7 +221,10 @@ def put_all_row_groups(connection: sqlite3.Connection, groups: Sequence[tuple[in
         connection: of the transaction that is open.
         groups: the id of each file, and all of its row groups, in order.
     """
-    connection.executemany("DELETE FROM row_group WHERE file = ?", [(file,) for file, _ in groups])
+    for start in range(0, len(groups), MOST_VALUES):  # few statements: see `insert_many`
+        files = [file for file, _ in groups[start : start + MOST_VALUES]]
+        marks = ", ".join("?" * len(files))
+        connection.execute(f"DELETE FROM row_group WHERE file IN ({marks})", files)  # noqa: S608 - marks
     rows = ((file, number, *group) for file, of_file in groups for number, group in enumerate(of_file))
     insert_many(connection, "row_group", rows)
     insert_many(connection, "file_bounds", ((file, *bounds_of(of_file)) for file, of_file in groups))

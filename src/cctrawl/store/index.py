@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 HELD, UNDECODABLE, IMPORTED = "held", "undecodable", "imported"
 
 _VERSION = 1
+_PAGE_BYTES = 2**13  # each page is written twice, in the log and at its place; larger ones make an empty index large
 MOST_VALUES = 990  # in a statement; old SQLite takes no more
 _SCHEMA = (
     # size, footer_bytes: in bytes; null for a file that was imported and never seen.
@@ -95,7 +96,9 @@ class IndexFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         # What a power cut takes is fetched again: not worth an fsync. The death of a process takes nothing.
-        self._connection = open_database(path, schema=_SCHEMA, version=_VERSION, durable=False)
+        self._connection = open_database(
+            path, schema=_SCHEMA, version=_VERSION, durable=False, page_bytes=_PAGE_BYTES
+        )
 
     def read(self, query: str, parameters: Sequence[object] = ()) -> Iterator[Any]:
         """Yield the rows of a query, lazily.
