@@ -125,6 +125,8 @@ class Governor:
         read_at, row = self._rows.get(host, (-math.inf, None))
         if row is not None and now - read_at < self.policy.slack_s:
             return row
+        if row is not None:
+            self._rows[host] = now, row  # the others go on with it while this thread reads
         with self._while_open():
             row = self._book.read(host)
         self._rows[host] = now, row
@@ -233,13 +235,16 @@ class Ticket:
         self._governor = governor
         self._location = location
         self._host = host_of(location)
-        self._path = path_of(location)
         self._limits = governor.limits(self._host)
         self._refused_at = 0.0
         self._alone = 0
         self._since_probe = 0
         self._probes_seen: int | None = None
         self._probes = 0
+
+    @property
+    def _path(self) -> str:
+        return path_of(self._location)  # seldom asked for
 
     def admit(self) -> None:
         """Wait for a slot, and through blocks.
