@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 # What `cctrawl.listings` and `cctrawl.index` know; they are not imported for --help.
 SUBSETS = ("warc", "robotstxt", "crawldiagnostics", "all")
 MOST_CONNECTIONS = 64
+_GARBAGE_OBJECTS = 50_000  # footers leave hardly any; to look for it every 700 objects is a twentieth of all work
 
 
 @click.command("harvest")
@@ -68,6 +70,8 @@ def harvest_command(context: click.Context, /, *, plan: bool, crawl: str, subset
         return
     from cctrawl.index import harvest  # noqa: PLC0415 - not needed for --help
 
+    gc.freeze()  # modules stay as long as the process
+    gc.set_threshold(_GARBAGE_OBJECTS)
     report = harvest(crawl, subset=subset, on_report=_tell, **options)
     if report.exit_code:
         context.exit(report.exit_code)
