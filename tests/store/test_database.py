@@ -32,6 +32,14 @@ def test_durable_means_an_fsync_per_commit(tmp_path: Path, durable: bool, level:
     connection.close()
 
 
+def test_pages_have_the_size_the_file_was_made_with(tmp_path: Path) -> None:
+    """Larger pages are for new files; a file that is there keeps its own, and opens."""
+    for page_bytes in (2**15, 2**12):
+        connection = open_database(tmp_path / "d", schema=SCHEMA, version=1, page_bytes=page_bytes)
+        assert connection.execute("PRAGMA page_size").fetchone() == (2**15,)
+        connection.close()
+
+
 def test_another_schema_version_is_refused(tmp_path: Path) -> None:
     """A file of another version is named with both versions and left alone."""
     open_database(tmp_path / "d", schema=SCHEMA, version=2).close()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 HELD, UNDECODABLE, IMPORTED = "held", "undecodable", "imported"
 
 _VERSION = 1
-_PAGE_BYTES = 2**13  # each page is written twice, in the log and at its place; larger ones make an empty index large
+_PAGE_BYTES = 2**13  # each page is written twice, to the log and its place; larger ones swell an empty index
 MOST_VALUES = 990  # in a statement; old SQLite takes no more
 _SCHEMA = (
     # size, footer_bytes: in bytes; null for a file that was imported and never seen.
