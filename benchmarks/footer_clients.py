@@ -91,7 +91,8 @@ async def _seed_footer(session: aiohttp.ClientSession, path: str) -> bytes:
 
 async def _seed_range(session: aiohttp.ClientSession, path: str, start: int, stop: int) -> bytes:
     async with session.get("/" + path, headers={"Range": f"bytes={start}-{stop - 1}"}) as answer:
-        return await answer.read()
+        data: bytes = await answer.read()
+        return data
 
 
 def seed_rows(path: str, footer: bytes) -> Iterator[dict[str, object]]:
