@@ -1,4 +1,7 @@
-"""What a failure means: try again, give this file up, or stop everything. The same for runs and for harvests."""
+"""What a failure means: try again, give this file up, or stop everything; and how it ends.
+
+The same for runs and for harvests.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from cctrawl.errors import AbortedError, AccessDeniedError, CctrawlError, Invali
 
 # Verdicts: it may go better next time, it will not, or nothing can go on.
 RETRY, GIVE_UP, STOP = "retry", "give up", "stop"
+# Ends: all is done, some files are given up, it stopped by itself, or somebody stopped it.
+DONE, INCOMPLETE, ABORTED, INTERRUPTED = "done", "incomplete", "aborted", "interrupted"
+EXIT_CODES = {DONE: 0, INCOMPLETE: 4, ABORTED: 4, INTERRUPTED: 130}
 RESUME_HINT = "everything done so far is kept: run the same command again to go on"
 _JUDGED_FILES = 200
 _LEAST_FAILURES = 20

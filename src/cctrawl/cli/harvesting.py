@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cctrawl.cli.options import Quantity, Share, network_options, quiet_option, verbose_option
+from cctrawl.cli.options import Quantity, max_failures_option, network_options, quiet_option, verbose_option
 from cctrawl.settings import Settings, parse_size
 
 if TYPE_CHECKING:
@@ -35,13 +35,7 @@ _GARBAGE_OBJECTS = 50_000  # footers leave hardly any; to look for it every 700 
     metavar="N",
     help="Requests at once, up to 64. [32]",
 )
-@click.option(
-    "--max-failures",
-    type=Share(),
-    default="5%",
-    metavar="SHARE",
-    help="Stop if more of the last 200 files fail. [5%]",
-)
+@max_failures_option
 @click.option(
     "--max-footer",
     type=Quantity("size", parse_size),

@@ -156,6 +156,15 @@ class Share(click.ParamType[float]):
         return share
 
 
+max_failures_option = click.option(
+    "--max-failures",
+    type=Share(),
+    default="5%",
+    metavar="SHARE",
+    help="Stop if more of the last 200 files fail. [5%]",
+)
+
+
 class Condition(click.ParamType[str]):
     """A value of a ``--where-…`` option, checked here so that the error names the option, or its variable.
 

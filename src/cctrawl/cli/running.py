@@ -21,6 +21,7 @@ from cctrawl.cli.options import (
     Quantity,
     Share,
     complete_file,
+    max_failures_option,
     network_options,
     quiet_option,
     verbose_option,
@@ -94,13 +95,7 @@ _LINE_CHARACTERS = 1 << 16  # what is no list of files may have no end of line e
     default="skip",
     help="Skip damaged records, or fail their file. [skip]",
 )
-@click.option(
-    "--max-failures",
-    type=Share(),
-    default="5%",
-    metavar="SHARE",
-    help="Stop if more of the last 200 files fail. [5%]",
-)
+@max_failures_option
 @click.option("--retry-failed", is_flag=True, help="Try quarantined files again.")
 @click.option("--restart", is_flag=True, help="Drop what was done on this output and begin anew.")
 @click.option("--plan", is_flag=True, help="Only tell the files, bytes, requests and hours that are left.")

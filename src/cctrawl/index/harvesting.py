@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from cctrawl.errors import CctrawlError, InvalidInputError, NotFoundError
+from cctrawl.failures import ABORTED, DONE, INCOMPLETE, INTERRUPTED
 from cctrawl.index.fetcher import FooterFetcher, FooterNeed, IndexedFile
 from cctrawl.index.footer import MAX_FOOTER_BYTES
 from cctrawl.index.harvester import Harvester
-from cctrawl.index.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED, HarvestPlan, HarvestReport
+from cctrawl.index.report import HarvestPlan, HarvestReport
 from cctrawl.listings import files as listed_files
 from cctrawl.progress import Progress, open_progress
 from cctrawl.settings import Settings, parse_size

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cctrawl.failures import DONE, EXIT_CODES
 from cctrawl.progress import format_bytes, format_count, format_duration
 from cctrawl.store import FailureRow
 
-DONE, INCOMPLETE, ABORTED, INTERRUPTED = "done", "incomplete", "aborted", "interrupted"
-_EXIT_CODES = {DONE: 0, INCOMPLETE: 4, ABORTED: 4, INTERRUPTED: 130}
 _NAMED = 10
 
 
@@ -96,7 +95,7 @@ class HarvestReport:
     @property
     def exit_code(self) -> int:
         """What the command ends with: 0, 4 (resumable) or 130 (interrupted)."""
-        return _EXIT_CODES[self.state]
+        return EXIT_CODES[self.state]
 
     def summary(self) -> str:
         """Return the closing lines: what is held, what this command did, what failed."""

@@ -15,9 +15,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from cctrawl.errors import CctrawlError
+from cctrawl.failures import ABORTED, DONE, INCOMPLETE, INTERRUPTED
 from cctrawl.progress import Progress, Snapshot
 from cctrawl.runs.ledger import INPUT_LIST, is_worked_on
-from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED
 from cctrawl.settings import Settings
 from cctrawl.store import HistoryFile, HistoryRow, LedgerFile
 

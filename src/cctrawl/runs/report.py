@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cctrawl.errors import InvalidInputError
+from cctrawl.failures import EXIT_CODES
 from cctrawl.progress import format_bytes, format_count, format_duration
 
-DONE, INCOMPLETE, ABORTED, INTERRUPTED = "done", "incomplete", "aborted", "interrupted"
-_EXIT_CODES = {DONE: 0, INCOMPLETE: 4, ABORTED: 4, INTERRUPTED: 130}
 _NAMED = 10
 
 
@@ -107,7 +106,7 @@ class RunReport:
     @property
     def exit_code(self) -> int:
         """What the command ends with: 0, 4 (resumable) or 130 (interrupted)."""
-        return _EXIT_CODES[self.state]
+        return EXIT_CODES[self.state]
 
     @property
     def inputs_waiting(self) -> int:

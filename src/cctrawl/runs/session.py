@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cctrawl.errors import AbortedError, CctrawlError, InvalidInputError
-from cctrawl.failures import RESUME_HINT
+from cctrawl.failures import ABORTED, DONE, INCOMPLETE, INTERRUPTED, RESUME_HINT
 from cctrawl.output import format_of
 from cctrawl.progress import Progress
 from cctrawl.runs.conditions import NO_CONDITIONS, Conditions
@@ -21,7 +21,7 @@ from cctrawl.runs.jobs import Job, JobReference
 from cctrawl.runs.ledger import Identity, RunFolder, check, ledger_in
 from cctrawl.runs.measurement import Measurement, time_task
 from cctrawl.runs.outputs import Output, place_of, refuse
-from cctrawl.runs.report import ABORTED, DONE, INCOMPLETE, INTERRUPTED, DamagedPlace, Effort, FailedInput, RunReport
+from cctrawl.runs.report import DamagedPlace, Effort, FailedInput, RunReport
 from cctrawl.runs.runner import Limits, Runner
 from cctrawl.runs.task import Setup
 from cctrawl.runs.totals import Totals, has_totals
