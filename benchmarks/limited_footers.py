@@ -3,7 +3,8 @@
 The server answers 503, or 403, to what comes faster (its bucket holds one second's worth). All footers must
 arrive within 1.4 times the ideal 20 s, with under 8 % of the requests refused: the whole command, which begins
 with the ramp of long runs and knows nothing of the limit. Peers: the way of the article (aiohttp, see
-footer_clients.py), which ends with the first refusal, and obstore with its own retries, ten a footer.
+footer_clients.py), which gives up when five of a thousand files fail, and obstore with its own retries, ten a
+footer.
 
     python benchmarks/limited_footers.py [--files 4000] [--rounds 3] [--peers seed-fetch,obstore]
 """
