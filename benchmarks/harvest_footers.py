@@ -16,7 +16,6 @@ import argparse
 import json
 import resource
 import sqlite3
-import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ from footer_clients import CONNECTIONS
 from footer_corpus import FILES, FooterCorpus
 from footer_server import FooterServer
 from memory import watched
-from side_by_side import keep
+from side_by_side import keep, medians
 
 _DELAY_S = 0.05
 
@@ -100,8 +99,7 @@ def _run(command: Sequence[str]) -> tuple[float, float, int, bytes]:
 
 
 def _median(harvests: Sequence[Harvest]) -> Harvest:
-    rows = [asdict(harvest) for harvest in harvests]
-    return Harvest(**{name: statistics.median(row[name] for row in rows) for name in rows[0]})
+    return Harvest(**medians([asdict(harvest) for harvest in harvests]))  # type: ignore[arg-type]  # a median of counts may be a half
 
 
 def main() -> None:
@@ -123,12 +121,12 @@ def main() -> None:
     report({client: _median(harvests) for client, harvests in taken.items()}, arguments.files, arguments.rounds)
 
 
-def report(medians: dict[str, Harvest], files: int, rounds: int) -> None:
+def report(typical: dict[str, Harvest], files: int, rounds: int) -> None:
     """Print the medians and the ratios, and write them."""
-    mine, ideal_s = medians["cctrawl"], files * _DELAY_S / CONNECTIONS
+    mine, ideal_s = typical["cctrawl"], files * _DELAY_S / CONNECTIONS
     print(f"harvest_footers: medians of {rounds} rounds, {files:,} footers; {ideal_s:.1f} s would be ideal")
     ratios = {}
-    for client, found in medians.items():
+    for client, found in typical.items():
         ratios[client] = {"fetch": found.fetched_s / mine.fetched_s, "whole": found.seconds / mine.seconds}
         print(
             f"  {client:8} {found.arrived:6,.0f} arrived, fetched in {found.fetched_s:6.1f} s"
@@ -136,7 +134,7 @@ def report(medians: dict[str, Harvest], files: int, rounds: int) -> None:
             f" {found.cpu_s:5.1f} CPU s, {found.peak_bytes / 1e6:4.0f} MB, {found.requests:.3f} requests each"
         )
     print(f"  nothing to do: {mine.again_s:.2f} s")
-    facts = {client: asdict(found) for client, found in medians.items()}
+    facts = {client: asdict(found) for client, found in typical.items()}
     settings = {
         "files": files,
         "rounds": rounds,

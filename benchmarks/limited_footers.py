@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from pathlib import Path
 from footer_corpus import FooterCorpus
 from footer_server import FooterServer
 from harvest_footers import held_footers, our_command
-from side_by_side import keep, measured
+from side_by_side import keep, measured, medians
 
 _PER_S = 200
 _DELAY_S = 0.01
@@ -62,15 +61,13 @@ def compare(status: int, files: int, rounds: int, clients: list[str]) -> dict[st
                 taken[client].append(fetched(client, server, files))
                 time.sleep(_REFILLED_S)
     print(f"status {status}: medians of {rounds} rounds, {files:,} footers, {_PER_S} requests a second allowed")
-    medians = {}
-    for client, outcomes in taken.items():
-        found = {name: statistics.median(outcome[name] for outcome in outcomes) for name in outcomes[0]}
-        medians[client] = found
+    typical = {client: medians(outcomes) for client, outcomes in taken.items()}
+    for client, found in typical.items():
         print(
             f"  {client:10} {found['time_to_ideal']:5.2f} of the ideal time, {found['refused_share']:6.1%} of"
             f" {found['requests']:6,.0f} requests refused, {found['lost']:5,.0f} footers lost"
         )
-    return medians
+    return typical
 
 
 def main() -> None:

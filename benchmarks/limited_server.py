@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-from side_by_side import RESULTS
+from side_by_side import keep, medians
 
 from cctrawl.testing import FakeServer, RefuseAboveRate
 
@@ -66,15 +63,13 @@ def compare(status: int, rounds: int, requests: int, peers: list[str]) -> dict[s
                 for client, processes in clients.items():
                     taken[client].append(measured(client.partition(",")[0], processes, server, status, requests))
     print(f"status {status}: medians of {rounds} rounds, {requests:,} requests, {PER_S:.0f} a second allowed")
-    medians: dict[str, dict[str, float]] = {}
-    for client, outcomes in taken.items():
-        found = {name: statistics.median(outcome[name] for outcome in outcomes) for name in outcomes[0]}
-        medians[client] = found
+    typical = {client: medians(outcomes) for client, outcomes in taken.items()}
+    for client, found in typical.items():
         print(
             f"  {client:26} {found['time_to_ideal']:5.2f} of the ideal time, {found['refused_share']:7.1%} refused,"
             f" {found['lost']:5.0f} lost"
         )
-    return medians
+    return typical
 
 
 def main() -> None:
@@ -85,17 +80,9 @@ def main() -> None:
     parser.add_argument("--peers", default="urllib3,requests,obstore")
     arguments = parser.parse_args()
     peers = [peer for peer in arguments.peers.split(",") if peer]
-    result: dict[str, Any] = {
-        "name": "limited_server",
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "rounds": arguments.rounds,
-        "requests": arguments.requests,
-        "allowed_per_s": PER_S,
-    }
-    for status in (503, 403):
-        result[str(status)] = compare(status, arguments.rounds, arguments.requests, peers)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "limited_server.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    by_status = {str(status): compare(status, arguments.rounds, arguments.requests, peers) for status in (503, 403)}
+    settings = {"rounds": arguments.rounds, "requests": arguments.requests, "allowed_per_s": PER_S}
+    keep("limited_server", {**settings, **by_status})
 
 
 if __name__ == "__main__":

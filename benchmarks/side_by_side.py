@@ -100,6 +100,11 @@ def compare(
     return ratios
 
 
+def medians(outcomes: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the median of each figure over several rounds, all of which have the same ones."""
+    return {name: statistics.median(outcome[name] for outcome in outcomes) for name in outcomes[0]}
+
+
 def keep(name: str, facts: Mapping[str, object]) -> None:
     """Write a result as JSON, with the machine it is from."""
     machine = f"{platform.machine()}, Python {platform.python_version()}"
