@@ -17,7 +17,7 @@ from cctrawl.index.keys import flipped
 from cctrawl.index.table import COLUMNS
 from cctrawl.listings import SUBSETS, is_crawl_id
 from cctrawl.settings import Settings, is_text, local_path
-from cctrawl.store import GroupRow, ImportCounts, enter_row_groups, open_index
+from cctrawl.store import MOST_INTEGER, GroupRow, ImportCounts, enter_row_groups, open_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +27,6 @@ _KINDS = ("ordered", "signed", "computed", "absent")
 _PLACE = re.compile(r"(?:[^/]+/)*crawl=([^/]+)/subset=([^/]+)/.+")
 _MOST_PATH = 1024  # characters
 _NUMBERS = ("row_group", "num_rows", "byte_size")
-_MOST = 2**63 - 1  # what the store can hold
 _HINT = "is it what `cctrawl index export` writes?"
 _BATCH_ROWS = 16_384
 _MAX_LINE = 2**24  # characters: a bound is no longer than a footer, and a line without end is a bomb
@@ -159,7 +158,7 @@ def _checked(rows: Iterator[Mapping[str, Any]], file: str) -> Iterator[ImportedR
 def _wrong(row: Mapping[str, Any]) -> str:
     """What cannot be about a row; empty if all can."""
     for name in _NUMBERS:
-        if type(row[name]) is not int or not 0 <= row[name] <= _MOST:
+        if type(row[name]) is not int or not 0 <= row[name] <= MOST_INTEGER:
             return f"{name} is {row[name]!r:.80}"
     kind, bounds = row["statistics"], (row["min_url_surtkey"], row["max_url_surtkey"])
     if kind not in _KINDS:

@@ -10,7 +10,7 @@ into them and comes out), ``blocks`` (how footers are kept small),
 
 from __future__ import annotations
 
-from cctrawl.store.changes import DistilledFile, ImportCounts, enter_row_groups, replace_row_groups
+from cctrawl.store.changes import MOST_INTEGER, DistilledFile, ImportCounts, enter_row_groups, replace_row_groups
 from cctrawl.store.columns import (
     ColumnRow,
     ColumnsOfFile,
@@ -65,6 +65,7 @@ __all__ = [
     "FAILED",
     "HELD",
     "IMPORTED",
+    "MOST_INTEGER",
     "PLACED",
     "STAGED",
     "UNDECODABLE",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _STAGE = """CREATE TEMP TABLE incoming (
     path, crawl, subset, row_group, num_rows, byte_size, statistics, low, high,
     PRIMARY KEY (path, row_group)) WITHOUT ROWID"""
-_MOST = 2**63 - 1  # what SQLite can hold
+MOST_INTEGER = 2**63 - 1  # what SQLite can hold
 _HOLES = """SELECT path FROM incoming GROUP BY path
     HAVING count(*) != max(row_group) + 1 OR count(DISTINCT crawl) > 1 OR count(DISTINCT subset) > 1 LIMIT 1"""
 
@@ -96,7 +96,7 @@ def _enter(connection: sqlite3.Connection) -> ImportCounts:
             held += 1
             continue
         facts: dict[str, object] = {} if path in states else {"crawl": crawl, "subset": subset, "state": IMPORTED}
-        num_rows = min(sum(group.num_rows for group in groups), _MOST)
+        num_rows = min(sum(group.num_rows for group in groups), MOST_INTEGER)
         file = put_file(connection, path=path, num_rows=num_rows, row_groups=len(groups), **facts)
         put_row_groups(connection, file, groups)
         files += 1
