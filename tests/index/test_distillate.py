@@ -11,7 +11,7 @@ import pytest
 from tests.index.parquet_files import by_full_parse, footer_of, index_footer, written
 
 from cctrawl.errors import FormatError
-from cctrawl.index import distil, parse_footer, thrift
+from cctrawl.index import distil, distillate, parse_footer, thrift
 from cctrawl.index.thrift import Field, List, Map, Struct, Value, read_struct, write_struct
 
 
@@ -116,6 +116,24 @@ def test_statistics_elsewhere_are_found(column: str) -> None:
                 meta.update({**dict(sorted({**others, 10: told}.items())), 12: _bounds(b"a", b"b")})
         footer = write_struct(tree)
         assert distil(footer, column.encode()) == by_full_parse(footer, column)
+
+
+@pytest.mark.parametrize("left", ["no statistics", "an empty struct", "a null count"])
+def test_row_groups_without_statistics_are_jumped_over(left: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One row group without bounds, as old crawls have many, does not cost the full parse of its footer."""
+    tree, _ = read_struct(index_footer(1))
+    distil(write_struct(tree))
+    keys = _elements(_elements(tree[4])[1][1])[0][3].value
+    told = keys[12].value
+    if left == "no statistics":
+        del keys[12]
+    else:
+        keys[12] = Field(thrift.STRUCT, {} if left == "an empty struct" else {3: told[3]})
+    footer = write_struct(tree)
+    expected = by_full_parse(footer, "url_surtkey")
+    assert [row.statistics for row in expected.rows] == ["ordered", "absent", "ordered"]
+    monkeypatch.setattr(distillate, "parse_tree", None)
+    assert distil(footer) == expected
 
 
 def _bounds(low: bytes, high: bytes) -> Field:

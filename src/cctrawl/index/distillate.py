@@ -299,8 +299,7 @@ def _behind_field(data: bytes, position: int) -> int:
     if kind in (TRUE, FALSE):
         return position
     if kind == BINARY:
-        length, position = _length(data, position)
-        return position + length
+        return _behind_binary(data, position)
     if kind == STRUCT:
         return _behind_struct(data, position)
     if kind in (I16, I32, I64):
@@ -308,6 +307,11 @@ def _behind_field(data: bytes, position: int) -> int:
     if kind == LIST:
         return _behind_list(data, position)
     raise _UnusualError
+
+
+def _behind_binary(data: bytes, position: int) -> int:
+    length, position = _length(data, position)
+    return position + length
 
 
 def _behind_number(data: bytes, position: int) -> int:
@@ -320,13 +324,16 @@ def _behind_list(data: bytes, position: int) -> int:
     header = data[position]
     if header >= 0xF0:
         raise _UnusualError
-    behind = {STRUCT: _behind_struct, I32: _behind_number, I64: _behind_number}.get(header & 15)
+    behind = _BEHIND.get(header & 15)
     if behind is None:
         raise _UnusualError
     position += 1
     for _ in range(header >> 4):
         position = behind(data, position)
     return position
+
+
+_BEHIND = {STRUCT: _behind_struct, BINARY: _behind_binary, I32: _behind_number, I64: _behind_number}
 
 
 def _unsigned(varint: bytes) -> int:
