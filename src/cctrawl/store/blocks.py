@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cctrawl.store.index import IndexFile
 
 _LEVEL = 3  # one more takes a third more time, for 1 % less
+_TABLE_LOG = 14  # tables that stay in the cache: a sixth less time than those of the level, for 2 % more
 _BLOCK_BYTES = 2**20
 
 
@@ -50,7 +51,10 @@ def packed(footers: Sequence[bytes]) -> tuple[list[bytes], list[Place]]:
         places.append(Place(len(blocks) - 1, start, len(footer)))
         blocks[-1].append(footer)
         start += len(footer)
-    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        _LEVEL, source_size=_BLOCK_BYTES, hash_log=_TABLE_LOG, chain_log=_TABLE_LOG, write_checksum=True
+    )
+    compressor = zstandard.ZstdCompressor(compression_params=parameters)
     return [compressor.compress(b"".join(block)) for block in blocks], places
 
 
