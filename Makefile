@@ -30,6 +30,7 @@ bench: .venv/bench.stamp
 	$(BIN)/python benchmarks/limited_server.py
 	$(BIN)/python benchmarks/decode_footers.py
 	$(BIN)/python benchmarks/harvest_footers.py
+	$(BIN)/python benchmarks/one_core.py
 	$(BIN)/python benchmarks/limited_footers.py
 	$(BIN)/python benchmarks/index_store.py
 	$(BIN)/python benchmarks/find_row_groups.py

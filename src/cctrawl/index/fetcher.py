@@ -1,4 +1,4 @@
-"""One index file: its footer fetched, checked and distilled. What a thread of a harvest does."""
+"""One index file: its footer fetched and checked, which is what a thread of a harvest does, then distilled."""
 
 from __future__ import annotations
 
@@ -98,38 +98,25 @@ class FooterFetcher:
         self._lock = threading.Lock()
         self.second_requests = 0
 
-    def fetch(self, file: IndexedFile) -> FooterRow:
-        """Return the footer of a file; one that cannot be decoded, too, with the reason.
+    def fetch(self, file: IndexedFile) -> FetchedFooter:
+        """Return the footer of a file.
 
         Raises:
             FormatError: the end of the file is no footer.
             NotFoundError, AccessDeniedError, TransportError, AbortedError: as `Transport.read_tail`.
         """
-        footer, size, requests = fetch_footer(
+        found = fetch_footer(
             self._transport,
             below(self._base_url, file.path),
             file.path,
             bytes_to_ask=self._need.bytes_to_ask(file.crawl, file.subset),
             max_footer_bytes=self._max_footer_bytes,
         )
-        if requests > 1:
+        if found.requests > 1:
             with self._lock:
                 self.second_requests += 1
-        self._need.learn(file.crawl, file.subset, len(footer))
-        try:
-            distillate = distil(footer, name=file.path)
-        except FormatError as error:
-            return FooterRow(file.path, file.crawl, file.subset, size, footer, error=str(error))
-        return FooterRow(
-            file.path,
-            file.crawl,
-            file.subset,
-            size,
-            footer,
-            distillate.columns,
-            distillate.num_rows,
-            tuple(group_row(group) for group in distillate.rows),
-        )
+        self._need.learn(file.crawl, file.subset, len(found.data))
+        return found
 
 
 class FetchedFooter(NamedTuple):
@@ -182,6 +169,24 @@ def fetch_footer(
     if whole[-TAIL_BYTES:] != tail.data[-TAIL_BYTES:]:
         raise FormatError(f"{name} changed between two requests", hint="is somebody writing it?")
     return FetchedFooter(whole[:-TAIL_BYTES], tail.size, 2)
+
+
+def footer_row(file: IndexedFile, found: FetchedFooter) -> FooterRow:
+    """Return a footer as the index holds it, distilled; one that cannot be decoded, too, with the reason."""
+    try:
+        distillate = distil(found.data, name=file.path)
+    except FormatError as error:
+        return FooterRow(file.path, file.crawl, file.subset, found.file_bytes, found.data, error=str(error))
+    return FooterRow(
+        file.path,
+        file.crawl,
+        file.subset,
+        found.file_bytes,
+        found.data,
+        distillate.columns,
+        distillate.num_rows,
+        tuple(group_row(group) for group in distillate.rows),
+    )
 
 
 def group_row(group: RowGroupBounds) -> GroupRow:

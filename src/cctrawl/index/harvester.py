@@ -1,4 +1,7 @@
-"""The harvester: threads fetch footers, one writer enters them into the store, many at once.
+"""The harvester: threads fetch footers, one writer distils them and enters them into the store, many at once.
+
+The threads do nothing but fetch. What they bring is distilled many at a time: between two requests it would take
+twice as long, for 64 threads take the caches and the interpreter from each other.
 
 It has a bounded number of footers in flight, so memory does not grow with the number of files. What a failure means
 is decided as in a run: try again (``transport`` does), give the file up, or stop with everything kept.
@@ -14,9 +17,10 @@ from typing import TYPE_CHECKING
 
 from cctrawl.errors import AbortedError, CctrawlError, TransportError
 from cctrawl.failures import RESUME_HINT, STOP, FailureShare, verdict_of
-from cctrawl.index.fetcher import failure_kind
+from cctrawl.index.fetcher import FetchedFooter, failure_kind, footer_row
+from cctrawl.index.one_core import one_core
 from cctrawl.progress import Snapshot, Topics
-from cctrawl.store import FailureRow, FooterRow, put_footers
+from cctrawl.store import FailureRow, put_footers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,21 +38,21 @@ _WAITING_BYTES = 16 * 2**20  # of footers that wait for the writer: those may ha
 _RESULT_BYTES = 2**10  # what a result takes besides the footer
 
 
-class _Results(queue.Queue[tuple["IndexedFile", "FooterRow | Exception"]]):
+class _Results(queue.Queue[tuple["IndexedFile", "FetchedFooter | Exception"]]):
     """What threads hand to the writer; bounded by bytes, so it takes one too many and then none."""
 
     def _init(self, maxsize: int) -> None:  # noqa: ARG002 - the signature of queue.Queue
-        self._waiting: deque[tuple[IndexedFile, FooterRow | Exception]] = deque()
+        self._waiting: deque[tuple[IndexedFile, FetchedFooter | Exception]] = deque()
         self._waiting_bytes = 0
 
     def _qsize(self) -> int:
         return self._waiting_bytes
 
-    def _put(self, item: tuple[IndexedFile, FooterRow | Exception]) -> None:
+    def _put(self, item: tuple[IndexedFile, FetchedFooter | Exception]) -> None:
         self._waiting.append(item)
         self._waiting_bytes += _size_bytes(item[1])
 
-    def _get(self) -> tuple[IndexedFile, FooterRow | Exception]:
+    def _get(self) -> tuple[IndexedFile, FetchedFooter | Exception]:
         item = self._waiting.popleft()
         self._waiting_bytes -= _size_bytes(item[1])
         return item
@@ -91,7 +95,7 @@ class Harvester:
         self._results = _Results(_WAITING_BYTES)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._footers: list[FooterRow] = []  # fetched, not entered yet
+        self._footers: list[tuple[IndexedFile, FetchedFooter]] = []  # fetched, not entered yet
         self._footers_bytes = 0
         self._failed: list[FailureRow] = []
         self._commit_at = 0.0
@@ -121,15 +125,16 @@ class Harvester:
             threading.Thread(target=self._work, args=(todo,), name=f"harvest-{number}", daemon=True)
             for number in range(min(self._connections, len(files)))
         ]
-        try:
-            for thread in threads:
-                thread.start()
-            self._follow(threads, held, held + len(files))
-        except AbortedError as error:
-            self._see_network(error)
-            raise
-        finally:
-            self._wind_up(threads)
+        with one_core():
+            try:
+                for thread in threads:
+                    thread.start()
+                self._follow(threads, held, held + len(files))
+            except AbortedError as error:
+                self._see_network(error)
+                raise
+            finally:
+                self._wind_up(threads)
         self._see_network(None)
 
     def _work(self, todo: Iterator[IndexedFile]) -> None:
@@ -139,7 +144,7 @@ class Harvester:
                 file = next(todo, None)
             if file is None:
                 return
-            result: FooterRow | Exception
+            result: FetchedFooter | Exception
             try:
                 result = self._fetcher.fetch(file)
             except Exception as error:  # noqa: BLE001 - handed to the writer, which raises what is none of ours
@@ -160,8 +165,8 @@ class Harvester:
             self._progress.update(self._snapshot(held, total))
         self._commit()
 
-    def _accept(self, footer: FooterRow) -> None:
-        self._footers.append(footer)
+    def _accept(self, file: IndexedFile, footer: FetchedFooter) -> None:
+        self._footers.append((file, footer))
         self._footers_bytes += len(footer.data)
 
     def _take(self) -> None:
@@ -171,8 +176,8 @@ class Harvester:
                 file, result = self._results.get_nowait()
             except queue.Empty:
                 break
-            if isinstance(result, FooterRow):
-                self._accept(result)
+            if isinstance(result, FetchedFooter):
+                self._accept(file, result)
                 self._share.succeeded()
             elif isinstance(result, CctrawlError):
                 self._give_up(file, result)
@@ -194,13 +199,13 @@ class Harvester:
         self._share.failed(str(error))
 
     def _commit(self) -> None:
-        """Enter what was fetched since the last time."""
+        """Distil what was fetched since the last time, and enter it."""
         self._commit_at = time.monotonic() + _COMMIT_S
         if not self._footers and not self._failed:
             return
-        footers, failed = self._footers, self._failed
+        footers = [footer_row(file, found) for file, found in self._footers]
         try:
-            put_footers(self._index, footers, failed)
+            put_footers(self._index, footers, self._failed)
         except CctrawlError as error:
             self._forget()  # the disk would refuse them again
             hints = (error.hint, RESUME_HINT)
@@ -223,11 +228,11 @@ class Harvester:
             self._transport.close()
         while any(thread.is_alive() for thread in threads) or not self._results.empty():
             try:
-                _, result = self._results.get(timeout=_TURN_S)
+                file, result = self._results.get(timeout=_TURN_S)
             except queue.Empty:
                 continue
-            if isinstance(result, FooterRow):
-                self._accept(result)
+            if isinstance(result, FetchedFooter):
+                self._accept(file, result)
         self._commit()
 
     def _see_network(self, ended_by: AbortedError | None) -> None:
@@ -262,5 +267,5 @@ class Harvester:
         )
 
 
-def _size_bytes(result: FooterRow | Exception) -> int:
-    return _RESULT_BYTES + (len(result.data) if isinstance(result, FooterRow) else 0)
+def _size_bytes(result: FetchedFooter | Exception) -> int:
+    return _RESULT_BYTES + (len(result.data) if isinstance(result, FetchedFooter) else 0)
