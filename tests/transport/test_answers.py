@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cctrawl.transport import answers
@@ -31,6 +31,7 @@ def test_impossible_content_ranges(text: str | None) -> None:
 
 
 @given(st.text())
+@example("0\x1f")
 def test_any_header_is_parsed_or_refused(text: str) -> None:
     """No header, however odd, raises anything but our own errors."""
     for parse in (answers.parse_content_range, answers.unsatisfied_size, answers.retry_after_s):

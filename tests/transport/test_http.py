@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+import urllib3
 
 import cctrawl
 from cctrawl.errors import AccessDeniedError, InvalidInputError, TransportError
@@ -77,8 +78,9 @@ def test_connections_are_kept(bench: Bench) -> None:
         transport.read_range(bench.url(), 0, 5)
         transport.size(bench.url())
         transport.read_file(bench.url())
-    pool = transport._http._pools.pool_for(bench.url())  # type: ignore[union-attr]
-    assert pool.connection_from_url(bench.url()).num_connections == 1
+    pool, _ = transport._http._pools._way_to(bench.url())  # type: ignore[union-attr]
+    assert isinstance(pool, urllib3.HTTPConnectionPool)
+    assert pool.num_connections == 1
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,8 @@ def retry_after_s(text: str | None, now_s: float | None = None) -> float | None:
     """Return the seconds of a ``Retry-After`` header, given in seconds or as a date; ``None`` without."""
     if text is None:
         return None
-    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", text):
-        return float(text)
+    if seconds := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*", text):
+        return float(seconds[1])
     try:
         until_s = parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):

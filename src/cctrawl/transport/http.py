@@ -5,15 +5,23 @@ from __future__ import annotations
 import contextlib
 import sys
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
-from cctrawl.errors import AccessDeniedError, CctrawlError, NotFoundError, SlowDownError, TransportError
+from cctrawl.errors import (
+    AccessDeniedError,
+    CctrawlError,
+    InvalidInputError,
+    NotFoundError,
+    SlowDownError,
+    TransportError,
+)
 from cctrawl.transport import answers
 from cctrawl.transport.backend import Tail
 from cctrawl.transport.certificates import raise_if_hopeless, wrong_credentials
 from cctrawl.transport.governor import Governor
+from cctrawl.transport.location import host_of
 from cctrawl.transport.pools import Pools
 from cctrawl.transport.request import WHOLE_FILE, Request, ranged
 from cctrawl.transport.retries import FAILURES, IntermittentError, Tries, UnsatisfiedRangeError, plain
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     from cctrawl.transport.pacing import Policy
 
 T = TypeVar("T")
+_REDIRECTS = 5
 
 
 class HttpBackend:
@@ -179,20 +188,21 @@ class HttpBackend:
                 tries.failed(plain(error))
 
     def _send(self, location: str, request: Request) -> urllib3.BaseHTTPResponse:
-        """Send a request once and return what comes, the body still to be read."""
-        return self._exchange(location, request, redirect=True)
+        """Send a request once, also to where redirects lead; return what comes, the body still to be read."""
+        url = location
+        for _ in range(1 + _REDIRECTS):
+            response = self._exchange(url, request)
+            led = response.get_redirect_location()
+            if not led:
+                return response
+            response.drain_conn()
+            url = _redirected(url, led)
+        raise IntermittentError(f"{_REDIRECTS} redirects, and the next one to {url}")
 
-    def _exchange(self, url: str, request: Request, *, redirect: bool) -> urllib3.BaseHTTPResponse:
+    def _exchange(self, url: str, request: Request) -> urllib3.BaseHTTPResponse:
         self.counters.add(requests=1)
-        return self._pools.pool_for(url).request(
-            request.method,
-            url,
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity", **request.headers},
-            body=request.body or None,
-            redirect=redirect,
-            preload_content=False,
-            decode_content=False,
-        )
+        headers = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", **request.headers}
+        return self._pools.ask(request.method, url, headers, request.body)
 
     def _check_status(self, location: str, response: urllib3.BaseHTTPResponse, request: Request) -> None:
         """Sort out every status that is no success."""
@@ -249,6 +259,20 @@ def user_agent(contact: str) -> str:
     about = "+https://pypi.org/project/cctrawl/" + (f"; contact: {contact}" if contact else "")
     version = sys.modules["cctrawl"].__version__  # our own package, which no room may import
     return f"cctrawl/{version} ({about})"
+
+
+def _redirected(url: str, led: str) -> str:
+    """Return where a redirect leads.
+
+    Raises:
+        IntermittentError: there is no such place.
+    """
+    try:
+        target = urljoin(url, led)
+        host_of(target)
+    except (InvalidInputError, ValueError) as error:
+        raise IntermittentError(f"a redirect to {led!r}") from error
+    return target
 
 
 def _no_range(location: str, start: int, stop: int, size: int | None) -> TransportError:

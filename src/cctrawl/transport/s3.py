@@ -77,7 +77,7 @@ class S3Backend(HttpBackend):
 
     def _send_signed(self, region: str, bucket: str, key: str, request: Request) -> urllib3.BaseHTTPResponse:
         url = self._account.url_of(region, bucket, key, request.query)
-        return self._exchange(url, self._account.signed(region, url, request), redirect=False)
+        return self._exchange(url, self._account.signed(region, url, request))
 
     def _probe(self, location: str) -> bool:
         """Ask once; where no object is known, for the first key of the bucket."""
