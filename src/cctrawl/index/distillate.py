@@ -41,6 +41,13 @@ _NUMBERS = re.compile(b"(?:[%b]%b)*" % (_NUMBER_HEADERS, _NUMBER))
 _CHUNK = re.compile(rb"\x15%b\x16(%b)\x16%b\x16%b\x26%b(\x26%b)?" % ((_NUMBER,) * 6))
 # RowGroup behind its columns: total_byte_size, num_rows.
 _SIZES = re.compile(rb"\x16(%b)\x16(%b)" % (_NUMBER, _NUMBER))
+# What mostly stands between the statistics of the last column and the next row group, sizes included: up to three
+# encoding_stats, then numbers.
+_ENCODED = rb"\x15%b\x15%b\x15%b\x00" % ((_NUMBER,) * 3)
+_REST = re.compile(
+    rb"(?:\x19(?:\x1c%b|\x2c%b|\x3c%b))?%b\x00%b\x00%b%b\x00"
+    % (_ENCODED, _ENCODED * 2, _ENCODED * 3, _NUMBERS.pattern, _NUMBERS.pattern, _SIZES.pattern, _NUMBERS.pattern)
+)
 # FileMetaData: num_rows, and the header of the row groups, a list of structs.
 _ROW_GROUPS = re.compile(rb"\x16(%b)\x19(?:\xfc(%b)|([\x0c-\xec]))" % (_NUMBER, _NUMBER))
 _FRAMES_KEPT = 16
@@ -239,12 +246,13 @@ def _row_group(data: bytes, position: int, frame: _Frame) -> tuple[RowGroupBound
             raise _UnusualError
         else:  # the statistics could be anywhere else in the chunk, if its fields were not in order
             _behind_struct(data, begin)
-    position = _behind_struct(data, _behind_struct(data, position))
-    sizes = _SIZES.match(data, position)
+    if sizes := _REST.match(data, position):
+        position = sizes.end()
+    elif sizes := _SIZES.match(data, _behind_struct(data, _behind_struct(data, position))):
+        position = _behind_struct(data, sizes.end())
     if not sizes or sizes[2] != values or (sizes[1][0] | sizes[2][0]) & 1:  # odd: negative
         raise _UnusualError
-    row = RowGroupBounds(_signed(sizes[2]), _signed(sizes[1]), kind, low, high)
-    return row, _behind_struct(data, sizes.end())
+    return RowGroupBounds(_signed(sizes[2]), _signed(sizes[1]), kind, low, high), position
 
 
 def _bounds(data: bytes, position: int, field_id: int) -> tuple[dict[int, bytes], int]:
@@ -261,10 +269,17 @@ def _bounds(data: bytes, position: int, field_id: int) -> tuple[dict[int, bytes]
         field_id += header >> 4
         if header < 16:  # the field's number in full: not in order
             raise _UnusualError
-        if header & 15 == BINARY:
-            length, position = _length(data, position + 1)
+        kind = header & 15
+        if kind == BINARY:
+            length = data[position + 1]
+            if length < 128:  # as a rule: a call would double the time
+                position += 2
+            else:
+                length, position = _length(data, position + 1)
             bounds[field_id] = data[position : position + length]
             position += length
+        elif kind == I64:
+            position = _behind_number(data, position + 1)
         else:
             position = _behind_field(data, position)
     return bounds, position + 1

@@ -20,8 +20,7 @@ from cctrawl.transport.location import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from io import BufferedReader
-    from typing import Any
+    from typing import IO, Any
 
 _CONNECTIONS = 64
 _HOSTS = 16  # whose connections are kept
@@ -130,9 +129,17 @@ class Answer(HTTPResponse):
     """
 
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:  # noqa: ANN401 - those of the base
-        super().__init__(sock, *args, **options)
-        small, self.fp = self.fp, cast("BufferedReader", sock.makefile("rb", _BUFFER_BYTES))
-        small.close()  # nothing was read into it
+        super().__init__(cast("socket.socket", _Buffered(sock)), *args, **options)
+
+
+class _Buffered:
+    """All that an answer wants of a socket: to be read through a buffer."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def makefile(self, mode: str) -> IO[Any]:
+        return self._sock.makefile(mode, _BUFFER_BYTES)  # type: ignore[call-overload,no-any-return]  # any mode
 
 
 class _Sockets:
