@@ -1,4 +1,4 @@
-"""Claim: kept on one core, the 64 threads of a harvest take three quarters of the CPU, and no longer.
+"""Claim: kept on one core, the 64 threads of a harvest take four fifths of the CPU, and no longer.
 
 They run one at a time, for the lock of the interpreter: on a second core they only wait for what the first one
 has in its caches. 6,000 footers, 50 ms per answer, the whole command; the peer is the same command on all cores.

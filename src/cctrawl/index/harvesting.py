@@ -54,6 +54,7 @@ def harvest(
     """Fetch the footers of a crawl's index files into the data folder; those that are held are not asked for.
 
     One request each as a rule. Whatever ends it, calling it again goes on; one harvest at a time works on an index.
+    On Linux the calling thread keeps to one core until it returns, together with those that fetch.
 
     Args:
         crawl: which crawls: ``"CC-MAIN-2024-22"``, ``"2020"``, ``"latest-3"``, ``"all"``, or a comma list; but for

@@ -1,8 +1,8 @@
 """Many threads of one interpreter, kept on one core.
 
 They run one at a time anyway, because of the interpreter's lock. Spread over cores they hand it, and with it all
-that the caches hold, from core to core with every request: a harvest then takes a third more processor time, and
-longer. ``benchmarks/one_core.py`` shows it.
+that the caches hold, from core to core with every request: a harvest then takes a quarter more processor time,
+and longer. ``benchmarks/one_core.py`` shows it.
 """
 
 from __future__ import annotations
