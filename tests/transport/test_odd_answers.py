@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socketserver
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.transport.serving import serving
 
 from cctrawl.errors import TransportError
 
@@ -27,14 +27,8 @@ def answering(answer: bytes | Callable[[int], bytes]) -> Iterator[str]:
             starts = [int(line[13:].split(b"-")[0] or 0) for line in lines if line.startswith(b"Range: bytes=")]
             self.wfile.write(answer if isinstance(answer, bytes) else answer(starts[0] if starts else 0))
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/a.warc.gz"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as url:
+        yield url + "a.warc.gz"
 
 
 ODD = {

@@ -16,6 +16,7 @@ import pytest
 import urllib3
 from tests.conftest import Moto, moto_server
 from tests.transport.conftest import QUICK
+from tests.transport.serving import serving
 
 from cctrawl.errors import AccessDeniedError, InvalidInputError, NotFoundError, TransportError
 from cctrawl.testing.faults import ChangedFile, Refuse, Reset
@@ -275,12 +276,8 @@ class Elsewhere(BaseHTTPRequestHandler):
 @contextmanager
 def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """Answer as the handler does."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as url:
+        yield url.rstrip("/")
 
 
 @pytest.fixture
