@@ -343,8 +343,9 @@ def test_too_many_failures_stop_it_with_all_kept(settings: Settings, tree: Index
 
 def test_a_block_that_outlasts_patience_stops_it(server: FakeServer, tmp_path: Path) -> None:
     """When everything is refused for longer than patience, it gives up with what it has."""
-    server.set_faults([Refuse(path=FOOTERS, status=403)])
     settings = Settings.resolve(base_url=server.url, data_dir=tmp_path / "data", patience=1, block_pause=0.5)
+    cctrawl.files("cc-index-table", NEW, settings=settings)
+    server.set_faults([Refuse(status=403)])
     with pytest.raises(AbortedError, match="refused everything"):
         cctrawl.harvest(NEW, settings=settings)
     assert failures(settings) == {}
