@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import threading
 import weakref
@@ -16,7 +15,7 @@ import urllib3
 
 from cctrawl.errors import InvalidInputError, TransportError
 from cctrawl.transport.certificates import make_context
-from cctrawl.transport.location import host_of
+from cctrawl.transport.location import host_of, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _CONNECTIONS = 64
 _HOSTS = 16  # whose connections are kept
-_ROOT = re.compile(r"[^:/?#]+://[^/?#]*")
 _BUFFER_BYTES = 64 * 2**10
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")  # no proxy reaches our own machine
 
@@ -203,8 +201,7 @@ def _shut_down(opened: socket.socket) -> None:
 
 def _target_of(url: str) -> str:
     """Return what a request for ``url`` names: path and query."""
-    root = _ROOT.match(url)
-    target = url[root.end() :] if root else ""
+    target = path_of(url)
     if "/." in target or not target.startswith("/"):
         return urllib3.util.parse_url(url).request_uri  # without ``..``, and never empty
     return target
