@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from cctrawl.captures.cdxj import FIELD_COLUMNS
 from cctrawl.errors import CctrawlError, InvalidInputError, NotFoundError
 from cctrawl.output import fields_of_any_length
 from cctrawl.settings import is_text, local_path, path_text
@@ -26,24 +27,8 @@ if TYPE_CHECKING:
 
 PLACE_COLUMNS = ("warc_filename", "warc_record_offset", "warc_record_length")
 
-# The index's columns by the names that CDXJ, and servers that answer from it, have for them.
-# Source: https://github.com/commoncrawl/cc-index-table (README, "Conversion")
-CDXJ_NAMES = {
-    "urlkey": "url_surtkey",
-    "timestamp": "fetch_time",
-    "url": "url",
-    "mime": "content_mime_type",
-    "mime-detected": "content_mime_detected",
-    "status": "fetch_status",
-    "digest": "content_digest",
-    "length": "warc_record_length",
-    "offset": "warc_record_offset",
-    "filename": "warc_filename",
-    "redirect": "fetch_redirect",
-    "charset": "content_charset",
-    "languages": "content_languages",
-    "truncated": "content_truncated",
-}
+# The index's columns by the names that servers which answer from CDXJ have for them.
+CDXJ_NAMES = {"urlkey": "url_surtkey", "timestamp": "fetch_time", **FIELD_COLUMNS}
 
 _HINT = "give what `cctrawl find` writes: JSON lines, CSV, CDXJ or Parquet"
 _NUMBERS = ("warc_record_offset", "warc_record_length", "fetch_status")

@@ -9,7 +9,6 @@ import click
 from click.core import ParameterSource
 
 from cctrawl.cli.options import (
-    SUBSETS,
     Quantity,
     chosen_format,
     complete_file,
@@ -17,6 +16,7 @@ from cctrawl.cli.options import (
     network_options,
     output_option,
     quiet_option,
+    subset_option,
     verbose_option,
 )
 from cctrawl.settings import parse_size
@@ -50,13 +50,7 @@ _EXIT_NOTHING, _EXIT_PARTIAL = 3, 4
 @click.option("--from", "from_", metavar="TIME", help="Only fetched from 2020, 2020-06, 2020-06-01T12:00:00Z on.")
 @click.option("--to", metavar="TIME", help="Only fetched before that: 2020-06 is until the end of May.")
 @click.option("--columns", metavar="NAMES", help="Columns of the index, a comma list, or all. [those of a capture]")
-@click.option(
-    "--subset",
-    type=click.Choice([*SUBSETS, "all"]),
-    default="warc",
-    metavar="NAME",
-    help="warc, robotstxt, crawldiagnostics, all. [warc]",
-)
+@subset_option
 @click.option(
     "--route",
     type=click.Choice(["auto", "columnar", "cdx"]),

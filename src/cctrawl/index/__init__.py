@@ -49,6 +49,7 @@ from cctrawl.index.page_index import PageBounds
 from cctrawl.index.pages import ReadRanges, RowGroupReader
 from cctrawl.index.rebuild import RebuildReport, rebuild_row_groups
 from cctrawl.index.report import HarvestPlan, HarvestReport
+from cctrawl.index.row_selection import joined_runs
 from cctrawl.index.rowgroups import FoundRowGroup, FoundRowGroups, find_row_groups, row_groups_with
 from cctrawl.index.schema import LogicalType, SchemaColumn
 from cctrawl.index.single_row_group import parse_row_group
@@ -105,6 +106,7 @@ __all__ = [
     "holdings",
     "import_row_groups",
     "incomplete_holdings",
+    "joined_runs",
     "may_hold",
     "missing_row_groups",
     "missing_statistics",

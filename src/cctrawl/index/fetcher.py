@@ -201,11 +201,11 @@ def group_row(group: RowGroupBounds) -> GroupRow:
     return GroupRow(group.num_rows, group.byte_size, statistics, low, high)
 
 
-def failure_kind(error: CctrawlError) -> str:
-    """Return in a word why a footer did not come: ``missing``, ``denied``, ``no footer`` or ``network``."""
+def failure_kind(error: CctrawlError, *, damaged: str) -> str:
+    """Return in a word why bytes of a file did not come: ``missing``, ``denied``, ``network``, or ``damaged``'s."""
     kinds = (
         (NotFoundError, "missing"),
         (AccessDeniedError, "denied"),
-        ((FormatError, InvalidInputError), "no footer"),  # the latter: a folder in its place, an impossible key
+        ((FormatError, InvalidInputError), damaged),  # the latter: a folder in its place, an impossible key
     )
     return next((kind for of, kind in kinds if isinstance(error, of)), "network")

@@ -6,16 +6,9 @@ from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, NamedTuple
 
-from cctrawl.errors import (
-    AbortedError,
-    AccessDeniedError,
-    CctrawlError,
-    FormatError,
-    InvalidInputError,
-    NotFoundError,
-    TransportError,
-)
+from cctrawl.errors import AbortedError, CctrawlError, FormatError, TransportError
 from cctrawl.failures import RESUME_HINT, STOP, FailureShare, verdict_of
+from cctrawl.index.fetcher import failure_kind
 from cctrawl.index.fill_report import FillFailure
 from cctrawl.index.key_bounds import KeyBounds, bounds_in_index, bounds_of_keys
 from cctrawl.progress import Snapshot, Topics
@@ -157,7 +150,7 @@ class Filler:
         self._share.succeeded()
 
     def _give_up(self, group: UnboundedRowGroup, error: CctrawlError) -> None:
-        failure = FillFailure(group.path, group.row_group, _kind(error), str(error))
+        failure = FillFailure(group.path, group.row_group, failure_kind(error, damaged="damaged"), str(error))
         self.failures.append(failure)
         if self._topics.is_due(f"failed: {failure.kind}"):
             self._progress.note(f"failed ({failure.kind}): {error}")
@@ -194,13 +187,3 @@ class Filler:
                 f"nothing can be fetched: {self.failures[-1].message}",
                 hint="check the network and --base-url; the same command goes on",
             )
-
-
-def _kind(error: CctrawlError) -> str:
-    """Why bounds could not be had, in a word."""
-    kinds = (
-        (NotFoundError, "missing"),
-        (AccessDeniedError, "denied"),
-        ((FormatError, InvalidInputError), "damaged"),
-    )
-    return next((kind for of, kind in kinds if isinstance(error, of)), "network")

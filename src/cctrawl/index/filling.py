@@ -6,15 +6,16 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from cctrawl.errors import CctrawlError, FormatError
+from cctrawl.errors import FormatError
 from cctrawl.failures import ABORTED, DONE, INCOMPLETE, INTERRUPTED
 from cctrawl.index.fill_report import FillPlan, FillReport
 from cctrawl.index.filler import Filler, UnboundedRowGroup
 from cctrawl.index.footer import parse_tree, type_ordered
-from cctrawl.index.harvesting import locked_index, see_limits
+from cctrawl.index.harvesting import locked_index, reported, see_limits, told
 from cctrawl.index.holdings import held_selection, open_held
 from cctrawl.index.key_bounds import KEY, index_range
 from cctrawl.progress import Progress, open_progress
@@ -67,19 +68,9 @@ def fill_bounds(
     in_force = settings or Settings.resolve()
     progress = open_progress(quiet=quiet)
     with _Fill(crawl, subset, in_force) as work:
-        failure: BaseException | None = None
-        try:
-            work.run(progress, connections, max_failures, is_told=not quiet)
-        except (CctrawlError, KeyboardInterrupt) as error:
-            failure = error
-        finally:
-            progress.close()
-        report = work.report(failure)
-    if on_report is not None:
-        on_report(report)
-    if failure is not None:
-        raise failure
-    return report
+        run = partial(work.run, progress, connections, max_failures, is_told=not quiet)
+        report, failure = reported(run, work.report, progress)
+    return told(report, failure, on_report)
 
 
 def plan_fill(crawl: str | Sequence[str], *, subset: str = "warc", settings: Settings | None = None) -> FillPlan:

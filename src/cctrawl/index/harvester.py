@@ -191,7 +191,7 @@ class Harvester:
     def _give_up(self, file: IndexedFile, error: CctrawlError) -> None:
         if verdict_of(error) == STOP:
             raise error
-        row = FailureRow(file.path, file.crawl, file.subset, failure_kind(error), str(error))
+        row = FailureRow(file.path, file.crawl, file.subset, failure_kind(error, damaged="no footer"), str(error))
         self._failed.append(row)
         self.failures.append(row)
         if self._topics.is_due(f"failed: {row.kind}"):

@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from typing import TypeVar
 
 from cctrawl.errors import CctrawlError, InvalidInputError, NotFoundError
 from cctrawl.failures import ABORTED, DONE, INCOMPLETE, INTERRUPTED, see_share
@@ -30,6 +32,8 @@ from cctrawl.store import (
     undecodable,
 )
 from cctrawl.transport import Transport, TransportEvent, below, requests_per_s
+
+Report = TypeVar("Report")
 
 _log = logging.getLogger("cctrawl")
 
@@ -82,14 +86,27 @@ def harvest(
     in_force = settings or Settings.resolve()
     progress = open_progress(quiet=quiet)
     with _Harvest(crawl, subset, in_force) as work:
-        failure: BaseException | None = None
-        try:
-            work.run(progress, connections, max_failures, max_footer_bytes, quiet=quiet)
-        except (CctrawlError, KeyboardInterrupt) as error:
-            failure = error
-        finally:
-            progress.close()
-        report = work.report(failure)
+        run = partial(work.run, progress, connections, max_failures, max_footer_bytes, quiet=quiet)
+        report, failure = reported(run, work.report, progress)
+    return told(report, failure, on_report)
+
+
+def reported(
+    run: Callable[[], None], report: Callable[[BaseException | None], Report], progress: Progress
+) -> tuple[Report, BaseException | None]:
+    """Do some work, and return the report of it with what ended it early, if anything did; the progress ends."""
+    failure: BaseException | None = None
+    try:
+        run()
+    except (CctrawlError, KeyboardInterrupt) as error:
+        failure = error
+    finally:
+        progress.close()
+    return report(failure), failure
+
+
+def told(report: Report, failure: BaseException | None, on_report: Callable[[Report], None] | None) -> Report:
+    """Tell a report to who listens, and return it; or raise what ended the work early."""
     if on_report is not None:
         on_report(report)
     if failure is not None:

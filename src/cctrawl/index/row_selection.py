@@ -88,7 +88,7 @@ class RangeSelection(RowSelection):
             raise InvalidInputError(
                 f"no ranges of rows: {ranges!s:.80}", hint=f"they must rise, from 0 to {num_rows:,}"
             )
-        self.ranges = _merged(ranges)
+        self.ranges = joined_runs(ranges)
         first_row, stop_row = (self.ranges[0][0], self.ranges[-1][1]) if self.ranges else (0, 0)
         super().__init__(num_rows, first_row, stop_row)
         self._starts = [start for start, _ in self.ranges]
@@ -180,15 +180,15 @@ def _append(runs: list[Run], page: int) -> None:
         runs.append((page, page + 1))
 
 
-def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The ranges that are not empty, those that touch made one."""
-    merged: list[tuple[int, int]] = []
-    for range_ in ranges:
-        start, stop = range_
+def joined_runs(runs: Sequence[Run]) -> list[Run]:
+    """Return rising runs with those that touch made one, without empty ones."""
+    found: list[Run] = []
+    for run in runs:
+        start, stop = run
         if start == stop:
             continue
-        if merged and merged[-1][1] == start:
-            merged[-1] = merged[-1][0], stop
+        if found and found[-1][1] == start:
+            found[-1] = found[-1][0], stop
         else:
-            merged.append(range_)  # not a copy: there may be half a million
-    return merged
+            found.append(run)  # not a copy: there may be half a million
+    return found

@@ -6,14 +6,15 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cctrawl.captures.columnar.rows import Runs, count, difference, intersection, joined, selected, union
+from cctrawl.captures.columnar.rows import Runs, count, difference, intersection, selected, union
+from cctrawl.index import joined_runs
 
 numbers = st.sets(st.integers(0, 30))
 
 
 def runs_of(members: set[int]) -> Runs:
     """Return a set as runs."""
-    return joined([(number, number + 1) for number in sorted(members)])
+    return joined_runs([(number, number + 1) for number in sorted(members)])
 
 
 def members_of(runs: Runs) -> set[int]:

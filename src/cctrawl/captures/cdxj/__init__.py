@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cctrawl.captures.cdxj.lines import LINE_COLUMNS, format_line, parse_line
+from cctrawl.captures.cdxj.lines import FIELD_COLUMNS, LINE_COLUMNS, format_line, parse_line
 
 if TYPE_CHECKING:
     from cctrawl.captures.cdxj.route import CdxRoute
 
 CLUSTER_CACHE_BYTES = 2**28  # of lines as they are kept; those of a look-up take some 30 KB a crawl
 
-__all__ = ["CLUSTER_CACHE_BYTES", "LINE_COLUMNS", "CdxRoute", "format_line", "parse_line"]
+__all__ = ["CLUSTER_CACHE_BYTES", "FIELD_COLUMNS", "LINE_COLUMNS", "CdxRoute", "format_line", "parse_line"]
 
 
 def __getattr__(name: str) -> object:

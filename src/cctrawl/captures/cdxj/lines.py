@@ -34,7 +34,13 @@ _ORDER = (
     "url", "mime", "mime-detected", "status", "digest", "length", "offset", "filename", "charset", "languages",
     "truncated", "redirect",
 )  # fmt: skip
-_COLUMNS = {**TEXT_FIELDS, "status": "fetch_status", "length": "warc_record_length", "offset": "warc_record_offset"}
+# All fields, the numbers among them.
+FIELD_COLUMNS = {
+    **TEXT_FIELDS,
+    "status": "fetch_status",
+    "length": "warc_record_length",
+    "offset": "warc_record_offset",
+}
 _REQUIRED = ("url", "filename")
 _TIME = re.compile(r"[0-9]{14}")
 _STATUS = re.compile(r"-?[0-9]{1,5}")
@@ -138,7 +144,7 @@ def format_line(capture: Mapping[str, Any]) -> str:
         raise InvalidInputError(
             f"no CDXJ line without {', '.join(missing)}", hint=f"cdxj needs the columns {', '.join(LINE_COLUMNS)}"
         )
-    fields = {name: str(value) for name in _ORDER if (value := capture.get(_COLUMNS[name])) is not None}
+    fields = {name: str(value) for name in _ORDER if (value := capture.get(FIELD_COLUMNS[name])) is not None}
     if fields.get("status") == str(NO_STATUS):
         del fields["status"]
     return f"{capture['url_surtkey']} {capture['fetch_time']:%Y%m%d%H%M%S} {json.dumps(fields)}"

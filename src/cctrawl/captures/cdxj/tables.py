@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from cctrawl.captures.cdxj.lines import NO_STATUS, TEXT_FIELDS, parse_entry, path_parts
+from cctrawl.captures.cdxj.lines import FIELD_COLUMNS, NO_STATUS, TEXT_FIELDS, parse_entry, path_parts
 from cctrawl.captures.cdxj.urls import url_parts
 from cctrawl.captures.columns import arrow_type_of, result_schema
 from cctrawl.errors import FormatError
@@ -28,9 +28,8 @@ Batch = list[tuple["Block", list[bytes]]]  # lines of blocks, in order
 
 _FEW_LINES = 256
 _ARC_SUBSET = "warc"  # files of ARC crawls are in no subset: they hold what later crawls have in this one
-_TEXT = {**TEXT_FIELDS, "status": "fetch_status", "offset": "warc_record_offset", "length": "warc_record_length"}
-_JSON_SCHEMA = pa.schema([(name, pa.string()) for name in _TEXT])
-_OWN_COLUMNS = ("url_surtkey", "fetch_time", *_TEXT.values())
+_JSON_SCHEMA = pa.schema([(name, pa.string()) for name in FIELD_COLUMNS])
+_OWN_COLUMNS = ("url_surtkey", "fetch_time", *FIELD_COLUMNS.values())
 _PLACE = ("warc_filename", "warc_record_offset")
 
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from cctrawl.captures.columnar.hosts import HostTest, host_tests, implies, is_name_test
 from cctrawl.captures.columnar.limits import may_hold, surely_in
-from cctrawl.captures.columnar.rows import Runs, count, difference, intersection, joined, selected, union
+from cctrawl.captures.columnar.rows import Runs, count, difference, intersection, selected, union
 from cctrawl.captures.conditions import KEY, And, Condition, KeyIn
 from cctrawl.captures.masks import mask
+from cctrawl.index import joined_runs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -129,14 +130,14 @@ class _Search:
             for condition in self._conditions:
                 if pages and column in condition.columns:
                     may = [rows for rows, limits in pages if may_hold(condition, {column: limits})]
-                    self._rows = intersection(self._rows, joined(may))
+                    self._rows = intersection(self._rows, joined_runs(may))
         if self._keys is not None:
             self._see_sure(self._keys)
 
     def _see_sure(self, keys: KeyIn) -> None:
         group = self._group
         if not group.has_nulls(KEY):
-            self._sure = joined([rows for rows, limits in group.page_limits(KEY) if surely_in(keys, limits)])
+            self._sure = joined_runs([rows for rows, limits in group.page_limits(KEY) if surely_in(keys, limits)])
         if not self._unsure:
             self._drop(keys)
         elif not self._implying:

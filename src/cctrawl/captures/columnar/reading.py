@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cctrawl.captures.columnar.hosts import HOST_COLUMNS
 from cctrawl.captures.columnar.matches import SLICE_ROWS, conjuncts, find_matches
+from cctrawl.captures.columnar.rows import count
 from cctrawl.captures.columnar.slices import ORDER, cut, read_matches, read_slice
 from cctrawl.captures.columns import count_schema
 from cctrawl.captures.routes import FailedPart
@@ -72,7 +73,7 @@ class PartReader:
             group = self._open(part)
             matches = find_matches(group, self._conditions, self._columns, self._slice_rows)
             slices = cut(group, matches.rows, self._slice_rows)
-            if sum(stop - start for rows in slices for start, stop in rows) > self._small_rows:
+            if sum(map(count, slices)) > self._small_rows:
                 yield None
             for rows in slices:
                 if rows and not self._closing.is_set():

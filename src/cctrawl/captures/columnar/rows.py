@@ -9,11 +9,9 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
-from cctrawl.index import array_of
+from cctrawl.index import array_of, joined_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pyarrow as pa
 
 Runs: TypeAlias = "list[tuple[int, int]]"
@@ -22,20 +20,6 @@ Runs: TypeAlias = "list[tuple[int, int]]"
 def count(runs: Runs) -> int:
     """Return how many rows they are."""
     return sum(stop - start for start, stop in runs)
-
-
-def joined(runs: Sequence[tuple[int, int]]) -> Runs:
-    """Return rising runs with those that touch made one, without empty ones."""
-    found: Runs = []
-    for run in runs:
-        start, stop = run
-        if start == stop:
-            continue
-        if found and found[-1][1] == start:
-            found[-1] = found[-1][0], stop
-        else:
-            found.append(run)  # not a copy: there may be half a million
-    return found
 
 
 def intersection(one: Runs, other: Runs) -> Runs:
@@ -67,7 +51,7 @@ def difference(one: Runs, other: Runs) -> Runs:
 
 def union(one: Runs, other: Runs) -> Runs:
     """Return the rows that are in one of two that have no row in common."""
-    return joined(sorted([*one, *other])) if one and other else one or other
+    return joined_runs(sorted([*one, *other])) if one and other else one or other
 
 
 def selected(runs: Runs, mask: pa.ChunkedArray) -> Runs:
@@ -91,7 +75,7 @@ def within(runs: Runs, places: Runs) -> Runs:
             stop = min(end, behind[at])
             found.append((start + offset, stop + offset))
             start = stop
-    return joined(found)
+    return joined_runs(found)
 
 
 def true_runs(mask: pa.ChunkedArray) -> Runs:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cctrawl.captures.cdxj import CdxRoute
 from cctrawl.captures.derived.wanted import wanted
+from cctrawl.captures.lists import PLACE_COLUMNS
 from cctrawl.captures.query import Query
 from cctrawl.errors import TransportError
 from cctrawl.surt import KeyRange, surt_key
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from cctrawl.transport import Transport
 
 _CRAWL = re.compile(r"crawl-data/([^/]+)/")
-_COLUMNS = ("url", "fetch_time", "warc_filename", "warc_record_offset", "warc_record_length")
+_COLUMNS = ("url", "fetch_time", *PLACE_COLUMNS)
 
 
 class IndexLookup:

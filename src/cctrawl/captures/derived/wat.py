@@ -57,12 +57,7 @@ class WatFile:
                     break
                 width *= 4
         low, high = chart.around(wanted.offset)
-        raise FormatError(
-            f"{self.windows.location} is damaged between byte {low.stop:,} and {high.start:,}, where the record of"
-            f" {wanted} stands",
-            offset=low.stop,
-            hint="--kind warc gets the page itself",
-        )
+        raise self.windows.damage(low.stop, high.start, f"where the record of {wanted} stands")
 
     def _chart(self) -> Chart:
         """Return what is known; at first the last records of the file, which tell the size of both files."""

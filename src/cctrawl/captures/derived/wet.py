@@ -81,12 +81,7 @@ class WetFile:
             else:
                 width *= 4
         low, high = chart.around(wanted.offset)
-        raise FormatError(
-            f"{self.windows.location} is damaged between byte {low.stop:,} and {high.start:,}, where the text of"
-            f" {wanted} would stand",
-            offset=low.stop,
-            hint="--kind warc gets the page itself",
-        )
+        raise self.windows.damage(low.stop, high.start, f"where the text of {wanted} would stand")
 
     def _chart(self) -> Chart:
         """Return what is known; at first the sizes of both files."""

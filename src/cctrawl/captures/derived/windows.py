@@ -86,6 +86,14 @@ class Windows:
         self.requests += 1
         return self._keep(stretch, self._transport.read_range(self.location, *stretch))
 
+    def damage(self, start: int, stop: int, what: str) -> FormatError:
+        """Return the error that nothing sound is found between two bytes of the file; ``what``: what is missed."""
+        return FormatError(
+            f"{self.location} is damaged between byte {start:,} and {stop:,}, {what}",
+            offset=start,
+            hint="--kind warc gets the page itself",
+        )
+
     def _keep(self, stretch: Stretch, data: bytes) -> Window:
         window = Window(stretch, data, whole_records(data, stretch.start, self._name))
         self._kept[stretch] = window

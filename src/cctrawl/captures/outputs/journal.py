@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from cctrawl.captures.lists import PLACE_COLUMNS
 from cctrawl.errors import FormatError, InvalidInputError
 from cctrawl.store import take_lock
 
@@ -51,7 +52,7 @@ class State:
 
     def passed(self, capture: Mapping[str, Any]) -> None:
         """Note a capture that is done."""
-        place = [str(capture.get(name)) for name in ("warc_filename", "warc_record_offset", "warc_record_length")]
+        place = [str(capture.get(name)) for name in PLACE_COLUMNS]
         chained = "\n".join([self.digest, *place]).encode("utf-8", "backslashreplace")
         self.digest = hashlib.sha256(chained).hexdigest()
         self.captures += 1

@@ -17,9 +17,8 @@ from cctrawl.captures.outputs.destination import destination
 from cctrawl.captures.outputs.failures import FailureList
 from cctrawl.captures.outputs.journal import Journal
 from cctrawl.captures.outputs.report import FetchReport
-from cctrawl.captures.outputs.saving import Saving
+from cctrawl.captures.outputs.saving import Saving, no_captures
 from cctrawl.captures.records import FailedRecord, record_source
-from cctrawl.errors import NotFoundError
 from cctrawl.progress import Progress, Topics, open_progress
 from cctrawl.settings import Settings
 from cctrawl.transport import CONNECTIONS, GAP_BYTES, Transport, TransportEvent
@@ -154,7 +153,7 @@ def print_records(
         stream.flush()
         counters = transport.counters.snapshot()
     if not records + failed:
-        raise _no_captures()
+        raise no_captures()
     retries = counters.retries + source.asked_again
     return FetchReport(
         "-", (), records, failed, "", 0, written_bytes, counters.requests, counters.bytes_received, retries,
@@ -195,7 +194,3 @@ def _about(captures: list[Mapping[str, Any]], options: FetchOptions, settings: S
     about += [("isPartOf", ", ".join(crawls))] if crawls else []
     about += [("operator", settings.contact)] if settings.contact else []
     return about + ([("cctrawl-command", options.command)] if options.command else [])
-
-
-def _no_captures() -> NotFoundError:
-    return NotFoundError("no capture in the list", hint="did `cctrawl find` find any?")

@@ -199,5 +199,10 @@ def _never_empty(captures: Iterator[Mapping[str, Any]], state: State) -> Iterato
         return captures
     first = next(captures, None)
     if first is None:
-        raise NotFoundError("no capture in the list", hint="did `cctrawl find` find any?")
+        raise no_captures()
     return chain([first], captures)
+
+
+def no_captures() -> NotFoundError:
+    """Return the error that a list is empty."""
+    return NotFoundError("no capture in the list", hint="did `cctrawl find` find any?")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cctrawl.captures.lists import PLACE_COLUMNS
 from cctrawl.captures.outputs.plain_text import page_text
 from cctrawl.captures.records import Fetched
 from cctrawl.errors import InvalidInputError
@@ -16,7 +17,6 @@ VIEWS = ("warc", "text", "html", "headers", "json")
 _ENDINGS = {"text": ".txt", "html": ".html", "headers": ".txt", "json": ".json"}
 _STORED_ENDINGS = (".warc", ".warc.zst", ".arc.gz", ".arc")  # of files whose records are no `.warc.gz`
 _ABOUT = ("crawl", "url", "fetch_time", "http_status")
-_PLACE = ("warc_filename", "warc_record_offset", "warc_record_length")
 _OWN = {
     "text": ("text",),
     "html": ("html",),
@@ -35,7 +35,7 @@ def columns(view: str) -> tuple[str, ...]:
         raise InvalidInputError(
             "WARC records are no rows", hint="--as json, text, html or headers; or -o NAME.warc.gz"
         )
-    return (*_ABOUT, *_OWN[view], *_PLACE)
+    return (*_ABOUT, *_OWN[view], *PLACE_COLUMNS)
 
 
 def row(fetched: Fetched, view: str) -> tuple[Any, ...]:
@@ -43,7 +43,7 @@ def row(fetched: Fetched, view: str) -> tuple[Any, ...]:
     record = fetched.record
     about = (fetched.capture.get("crawl"), record.url, record.date, record.http_status)
     own = tuple(_value(record, name) for name in _OWN[view])
-    return (*about, *own, *(fetched.capture.get(name) for name in _PLACE))
+    return (*about, *own, *(fetched.capture.get(name) for name in PLACE_COLUMNS))
 
 
 def stored_form(fetched: Fetched, view: str) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cctrawl.captures.lists import see_places
+from cctrawl.captures.lists import PLACE_COLUMNS, see_places
 from cctrawl.errors import InvalidInputError
 from cctrawl.transport import ByteRange, locate
 from cctrawl.warc import MAX_RECORD_BYTES
@@ -44,7 +44,7 @@ def place_of(capture: Mapping[str, Any], base_url: str) -> Place:
         InvalidInputError: the capture has no place, or one that cannot be.
     """
     next(see_places([capture]))
-    path, offset, length = (capture[name] for name in ("warc_filename", "warc_record_offset", "warc_record_length"))
+    path, offset, length = (capture[name] for name in PLACE_COLUMNS)
     if length > _MOST_BYTES:
         raise InvalidInputError(
             f"warc_record_length is {length:,}", hint=f"no record is longer than {_MOST_BYTES:,} bytes"
