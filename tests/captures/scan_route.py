@@ -31,6 +31,7 @@ class ScanRoute:
     Attributes:
         tables_read: tables that were taken, by crawl.
         asked: the crawls that were asked, with their queries.
+        closed: how often it was closed.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class ScanRoute:
         self.on_failure: Callable[[FailedPart], None] = lambda _: None
         self.tables_read: dict[str, int] = {}
         self.asked: list[tuple[str, Query]] = []
+        self.closed = 0
 
     @property
     def parts_read(self) -> int:
@@ -79,6 +81,10 @@ class ScanRoute:
             if crawl in self._errors:
                 raise self._errors[crawl]
             time.sleep(self._pause_s)
+
+    def close(self) -> None:
+        """Count it."""
+        self.closed += 1
 
 
 def use(monkeypatch: pytest.MonkeyPatch, *routes: ScanRoute) -> None:

@@ -85,6 +85,7 @@ def test_nothing_is_asked_before_the_answer_is_taken(monkeypatch: pytest.MonkeyP
     search = cctrawl.find("example.org", crawl=OLD, settings=base)
     assert (route.asked, search.report, search.failures) == ([], None, [])
     assert [len(list(search)), len(list(search)), len(route.asked)] == [1, 1, 2]
+    assert route.closed == 2
 
 
 def test_a_limit_stops_the_reading(monkeypatch: pytest.MonkeyPatch, base: Settings) -> None:

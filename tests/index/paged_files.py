@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -73,10 +74,12 @@ class PagedFile:
     Attributes:
         data: its bytes.
         asked: the ranges that were asked for, by round.
+        decoders: threads that its readers use.
     """
 
     data: bytes
     asked: list[list[Range]] = field(default_factory=list)
+    decoders: Executor | None = None
 
     @cached_property
     def row_groups(self) -> tuple[RowGroup, ...]:
@@ -89,7 +92,7 @@ class PagedFile:
 
     def reader_of(self, row_group: RowGroup) -> RowGroupReader:
         """Return a reader of what is said to be a row group of this file."""
-        return RowGroupReader(row_group, self.read, "a.parquet")
+        return RowGroupReader(row_group, self.read, "a.parquet", decoders=self.decoders)
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
         """Return the bytes of ranges."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
 from tests.index.paged_files import PagedFile, paged, rows_of_index
 
 from cctrawl.errors import FormatError
+from cctrawl.index import pages
 from cctrawl.index.page_headers import MAX_PAGE_BYTES, MAX_PAGE_VALUES, find_last_pages, read_page_header
 from cctrawl.index.thrift import BINARY, I32, STRUCT, Field, Struct, read_struct, write_struct
 
@@ -108,8 +110,13 @@ def test_a_dictionary_that_cannot_be_is_refused(changes: dict[str, int]) -> None
         broken.reader_of(file.row_groups[0]).read(["a"], [(0, 1)])
 
 
-def test_damaged_pages_are_errors_of_ours() -> None:
-    """Whatever bytes are changed: the rows come, or an error that names file and column; nothing of pyarrow's."""
+def test_damaged_pages_are_errors_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever bytes are changed: the rows come, or an error that names file and column; nothing of pyarrow's.
+
+    Whoever decodes them.
+    """
+    monkeypatch.setattr(pages, "_LARGE_BYTES", 2000)
+    threads = ThreadPoolExecutor(1)
     draw = random.Random(3)
     told = []
     for codec in ("none", "snappy", "gzip"):
@@ -119,13 +126,14 @@ def test_damaged_pages_are_errors_of_ours() -> None:
                 chunk = draw.choice(file.row_groups[0].columns)
                 position = draw.randrange(chunk.start, min(chunk.stop, chunk.start + draw.choice([40, 4000])))
                 data = file.data[:position] + bytes([draw.randrange(256)]) + file.data[position + 1 :]
-                reader = PagedFile(data).reader_of(file.row_groups[0])
+                reader = PagedFile(data, decoders=threads).reader_of(file.row_groups[0])
                 if draw.randrange(2):
                     reader.load_page_index([chunk.column.name])
                 try:
                     assert reader.read([chunk.column.name], [(3, 200)]).num_rows == 197
                 except FormatError as error:
                     told.append(str(error).startswith(f"column {chunk.column.name} of a.parquet: "))
+    threads.shutdown()
     assert len(told) > 20
     assert all(told)
 

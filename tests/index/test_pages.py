@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tests.index.paged_files import PagedFile, Range, paged, plain, rows_of_index
 
 from cctrawl.errors import FormatError, InvalidInputError
-from cctrawl.index import chunk_ends, column_pages
+from cctrawl.index import chunk_ends, column_pages, pages
 
 ROWS = rows_of_index(240)
 NAMES = ROWS.column_names
@@ -24,6 +25,7 @@ ENCODINGS = {
     "offset": "DELTA_BINARY_PACKED",
     "score": "BYTE_STREAM_SPLIT",
 }
+THREADS = ThreadPoolExecutor(2, "decode")
 CODECS = ("none", "gzip", "snappy", "zstd", "brotli", "lz4")
 
 
@@ -74,8 +76,12 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(max_examples=80, deadline=None)
 @given(files(), st.data())
 def test_any_rows_of_any_file_are_those_that_pyarrow_reads(file: PagedFile, data: st.DataObject) -> None:
-    """Rows read by pages are equal to a full read, with and without a page index, as dictionaries and as values."""
+    """Rows read by pages are equal to a full read, with and without a page index, as dictionaries and as values.
+
+    So they are where threads decode them.
+    """
     number = data.draw(st.integers(0, len(file.row_groups) - 1), "row group")
+    file.decoders = THREADS if data.draw(st.booleans(), "threads") else None
     reader = file.reader(number)
     columns = data.draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True), "columns")
     ranges = data.draw(ranges_of(reader.num_rows), "ranges")
@@ -84,6 +90,7 @@ def test_any_rows_of_any_file_are_those_that_pyarrow_reads(file: PagedFile, data
     encoded = data.draw(st.lists(st.sampled_from(columns), unique=True), "dictionary")
     file.asked.clear()
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "_LARGE_BYTES", data.draw(st.sampled_from([0, 1000])))
         if data.draw(st.booleans(), "second rounds"):  # small files would never need one
             for name in ("_PAGE_BYTES", "_WHOLE_BYTES", "GAP_BYTES"):
                 patch.setattr(chunk_ends, name, 0)
@@ -119,7 +126,7 @@ def test_only_the_pages_that_hold_the_rows_are_asked_for() -> None:
     starts = reader.page_starts("url_surtkey")
     assert (starts[0], starts[-1]) == (0, 240)
     reader.read(["url_surtkey", "languages"], [(starts[3], starts[3] + 1), (starts[5], starts[6])])
-    ((key_3, key_5, dictionary, *_),) = file.asked
+    ((dictionary, *_, key_3, key_5),) = file.asked
     assert key_5[0] > key_3[1]
     assert dictionary == (languages.start, languages.data_page_offset)
     for page in (key_3, key_5):
@@ -222,7 +229,7 @@ def test_the_rest_of_a_chunk_is_read_where_its_front_does_not_do() -> None:
     chunk = file.row_groups[0].columns[0]
     found = file.reader().read(["key", "number"], [(1990, 2010)])
     assert found.to_pylist() == [{"key": keys[row], "number": row} for row in range(1990, 2010)]
-    (front, _), (rest,) = file.asked
+    (_, front), (rest,) = file.asked
     assert (front[0], front[1], rest[1]) == (chunk.start, rest[0], chunk.stop)
 
 

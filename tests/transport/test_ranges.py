@@ -28,6 +28,33 @@ def test_neighbours_become_one_request(bench: Bench) -> None:
     assert len(bench.server.requests) == 3
 
 
+def test_ranges_come_as_soon_as_they_are_there(bench: Bench) -> None:
+    """All are asked for at once; the first can be taken while the others are still to come, or are given up."""
+    bench.faults(SlowAnswer(path="b.*", wait_s=20))
+    transport = bench.transport()
+    names = ("a.warc.gz", "a.warc.gz", "b.warc.gz")
+    ranges = [ByteRange(bench.url(name), at, at + 5) for name, at in zip(names, (100_000, 0, 7), strict=True)]
+    coming = transport.iter_ranges(ranges)
+    assert not bench.server.requests
+    began_s = time.monotonic()
+    assert [next(coming), next(coming)] == [bench.body[100_000:100_005], bench.body[:5]]
+    assert time.monotonic() - began_s < 15
+    transport.close()
+    with pytest.raises(TransportError):
+        next(coming)
+
+
+def test_who_takes_no_more_ranges_gives_up_what_has_not_begun(bench: Bench) -> None:
+    """Closing the iterator ends what waits for a connection."""
+    bench.faults(SlowAnswer(wait_s=0.1))
+    transport = bench.transport(connections=1)
+    coming = transport.iter_ranges([ByteRange(bench.url(), at, at + 1) for at in range(0, 300_000, 40_000)])
+    assert next(coming) == bench.body[:1]
+    coming.close()
+    time.sleep(0.4)
+    assert len(bench.server.requests) <= 3
+
+
 def test_no_more_requests_at_once_than_connections(bench: Bench) -> None:
     """However many callers there are, no more requests go on at once than the transport has connections."""
     bench.faults(SlowAnswer(wait_s=0.02))

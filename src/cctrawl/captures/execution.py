@@ -106,6 +106,8 @@ class Execution:
         self._transport.close()  # wakes the threads that wait for bytes
         if self._reading is not None:
             self._reading.join()
+        for route in self._routes.values():
+            route.close()
 
     def plan(self) -> SearchPlan:
         """Return what `answers` would take; only the list of crawls may be asked for.

@@ -87,3 +87,6 @@ class Route(Protocol):
             AccessDeniedError, AbortedError: nothing can be had, or patience is spent.
             CctrawlError: the data folder cannot be read or written.
         """
+
+    def close(self) -> None:
+        """Let go of the data folder; nothing can be read afterwards."""

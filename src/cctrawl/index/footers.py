@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from cctrawl.errors import FormatError
 from cctrawl.index.fetcher import IndexedFile, fetch_footer, footer_row
-from cctrawl.store import held_footers, open_index, put_footers
+from cctrawl.store import held_footers, put_footers
 from cctrawl.transport import below
 
 if TYPE_CHECKING:
-    from cctrawl.settings import Settings
+    from cctrawl.store import SharedIndex
     from cctrawl.transport import Transport
 
 
@@ -18,12 +18,14 @@ class HeldFooters:
     """Hands out footers; safe for threads.
 
     Args:
-        settings: where the index is held, and where its files lie.
+        index: where they are held.
+        base_url: where the files lie.
         transport: fetches what is not held.
     """
 
-    def __init__(self, settings: Settings, transport: Transport) -> None:
-        self._settings = settings
+    def __init__(self, index: SharedIndex, base_url: str, transport: Transport) -> None:
+        self._index = index
+        self._base_url = base_url
         self._transport = transport
 
     def footer(self, path: str, crawl: str, subset: str) -> bytes:
@@ -41,11 +43,12 @@ class HeldFooters:
             NotFoundError, AccessDeniedError, TransportError, AbortedError: it cannot be fetched.
             CctrawlError: the index cannot be read, or written.
         """
-        with open_index(self._settings.data_dir, self._settings.base_url) as index:
+        with self._index.use() as index:
             for held in held_footers(index, path=path):
                 return held.data
-            found = fetch_footer(self._transport, below(self._settings.base_url, path), path)
-            row = footer_row(IndexedFile(path, crawl, subset), found)
+        found = fetch_footer(self._transport, below(self._base_url, path), path)
+        row = footer_row(IndexedFile(path, crawl, subset), found)
+        with self._index.use() as index:
             put_footers(index, [row])
         if row.error is not None:
             raise FormatError(row.error, hint="the file cannot be searched")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from cctrawl.errors import FormatError, InvalidInputError
@@ -26,9 +27,13 @@ from cctrawl.index.row_selection import Rows, row_selection
 from cctrawl.transport import ByteRange, coalesce
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import pyarrow as pa
 
-ReadRanges: TypeAlias = Callable[[Sequence[tuple[int, int]]], list[bytes]]
+ReadRanges: TypeAlias = Callable[[Sequence[tuple[int, int]]], Iterable[bytes]]
+
+_LARGE_BYTES = 256 * 2**10  # to decode less takes hardly longer than to have another thread do it
 
 
 class RowGroupReader:
@@ -39,19 +44,25 @@ class RowGroupReader:
 
     Args:
         row_group: what the footer tells of it.
-        read: returns the bytes of each half-open range of the file, in the order given. It is called once for each
-            round, and may make one request of ranges that are near each other.
+        read: returns the bytes of each half-open range of the file, in the order given, perhaps one after the other
+            as they come. It is called once for each round, and may make one request of ranges that are near each
+            other.
         name: of the file, for errors.
+        decoders: threads that decode large columns side by side while others are still to come; the caller's own,
+            if there are none.
 
     Attributes:
         num_rows: of the row group.
     """
 
-    def __init__(self, row_group: RowGroup, read: ReadRanges, name: str) -> None:
+    def __init__(
+        self, row_group: RowGroup, read: ReadRanges, name: str, *, decoders: Executor | None = None
+    ) -> None:
         self.num_rows = row_group.num_rows
         self._chunks = {chunk.column.name: chunk for chunk in row_group.columns}
         self._read = read
         self._name = name
+        self._decoders = decoders
         self._places: dict[str, PagePlaces] = {}
         self._bounds: dict[str, PageBounds] = {}
         self._asked: set[tuple[str, Extent]] = set()
@@ -135,22 +146,40 @@ class RowGroupReader:
         """
         import pyarrow as pa  # noqa: PLC0415 - slow to load
 
-        parts = self._parts(columns, rows)
-        data = iter(self._fetch([range_ for part in parts for range_ in part.ranges]))
-        for part in parts:
+        names = list(dict.fromkeys(columns))
+        as_codes = set(dictionary)
+        values: dict[str, Callable[[], pa.ChunkedArray]] = {}
+        for part in self._arriving(self._parts(names, rows)):
+            name = part.chunk.column.name
+            values[name] = self._begun(part, as_dictionary=name in as_codes)
+        return pa.table({name: values[name]() for name in names})
+
+    def _arriving(self, parts: Sequence[ColumnPages]) -> Iterator[ColumnPages]:
+        """Yield each column as soon as its pages are there, as a rule: the smaller ones come first."""
+        by_size = sorted(parts, key=_size)
+        late: dict[ColumnPages, Range] = {}
+        data = iter(self._fetch([range_ for part in by_size for range_ in part.ranges]))
+        for part in by_size:
             with self._named(part.chunk):
                 part.put([next(data) for _ in part.ranges])
-        late = [(part, part.late_range) for part in parts if part.is_lacking and part.late_range]
-        for (part, _), lacking in zip(late, self._fetch([range_ for _, range_ in late]), strict=True):
+            if part.is_lacking and part.late_range:
+                late[part] = part.late_range
+            else:
+                yield part
+        for part, lacking in zip(late, self._fetch([*late.values()]), strict=True):
             with self._named(part.chunk):
                 part.put_late(lacking)
-        as_dictionary = set(dictionary)
-        values = {}
-        for part in parts:
-            with self._named(part.chunk):
-                name = part.chunk.column.name
-                values[name] = part.values(as_dictionary=name in as_dictionary)
-        return pa.table(values)
+            yield part
+
+    def _begun(self, part: ColumnPages, *, as_dictionary: bool) -> Callable[[], pa.ChunkedArray]:
+        """Decode a column, or have it decoded; what is returned waits for its values."""
+        if self._decoders and _size(part) >= _LARGE_BYTES:
+            return self._decoders.submit(self._values, part, as_dictionary=as_dictionary).result
+        return partial(_same, self._values(part, as_dictionary=as_dictionary))
+
+    def _values(self, part: ColumnPages, *, as_dictionary: bool) -> pa.ChunkedArray:
+        with self._named(part.chunk):
+            return part.values(as_dictionary=as_dictionary)
 
     def cost(self, columns: Iterable[str], rows: Rows) -> tuple[int, int]:
         """Return how many requests `read` makes as a rule, and for how many bytes; nothing is asked for.
@@ -194,7 +223,7 @@ class RowGroupReader:
                 parts.append(IndexedPages(chunk, selection, places) if places else ChunkEnds(chunk, selection))
         return parts
 
-    def _fetch(self, ranges: Sequence[Range]) -> list[bytes]:
+    def _fetch(self, ranges: Sequence[Range]) -> Iterable[bytes]:
         return self._read(ranges) if ranges else []
 
     @contextmanager
@@ -208,6 +237,14 @@ class RowGroupReader:
                 offset=error.offset,
                 hint=error.hint or "is the file whole, and the one whose footer is held?",
             ) from error
+
+
+def _size(part: ColumnPages) -> int:
+    return sum(stop - start for start, stop in part.ranges)
+
+
+def _same(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return values
 
 
 def _is_sound(index: Extent) -> bool:

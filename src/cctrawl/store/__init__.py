@@ -3,9 +3,10 @@
 Read ``database`` first (how each file is opened), then one module per table family: ``rates`` (the rate budget
 that all commands, threads and processes of a user share), ``listings`` (cached listings), ``ledger`` (what a run
 has done), ``places`` (which records of its inputs it reads, if captures choose them), ``history`` (which runs there
-were), ``index`` (the tables of the index at hand), ``footers`` (what goes into them and comes out), ``blocks`` (how
-footers are kept small), ``rowgroups`` and ``columns`` (what users ask of them), ``clusters`` (what is held of the
-CDXJ index), ``changes`` (imports, and the table made anew). ``locks`` keeps two processes from the same work.
+were), ``index`` (the tables of the index at hand), ``shared`` (it, for the threads of a search), ``footers`` (what
+goes into them and comes out), ``blocks`` (how footers are kept small), ``rowgroups`` and ``columns`` (what users
+ask of them), ``clusters`` (what is held of the CDXJ index), ``changes`` (imports, and the table made anew).
+``locks`` keeps two processes from the same work.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ from cctrawl.store.rowgroups import (
     row_groups_between,
     row_groups_without_bounds,
 )
+from cctrawl.store.shared import SharedIndex
 
 __all__ = [
     "FAILED",
@@ -103,6 +105,7 @@ __all__ = [
     "PlacesFile",
     "RowGroupRow",
     "Selection",
+    "SharedIndex",
     "Span",
     "Totals",
     "all_row_groups",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import FIRST_EXCEPTION, CancelledError, Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cctrawl.errors import TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cctrawl.transport.coalescing import Span
 
@@ -46,14 +47,13 @@ class Crew:
             raise TransportError("the transport is closed")
         return self._read(span.location, span.start, span.stop)
 
-    def read_all(self, spans: Sequence[Span]) -> list[bytes]:
-        """Return the bytes of all spans in their order; the first error ends what has not begun and is raised."""
+    @contextmanager
+    def reading(self, spans: Sequence[Span]) -> Iterator[list[Future[bytes]]]:
+        """Ask for spans; what has not begun at the end of the context is not asked for any more."""
         futures: list[Future[bytes]] = []
         try:
             futures.extend(self.submit(span) for span in spans)
-            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
-                result_of(future)
-            return [result_of(future) for future in futures]
+            yield futures
         finally:
             for future in futures:
                 future.cancel()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from cctrawl.errors import FormatError, InvalidInputError, TransportError
 from cctrawl.transport.coalescing import GAP_BYTES, ByteRange, Span, coalesce
 from cctrawl.transport.counters import Counters
-from cctrawl.transport.crew import Crew
+from cctrawl.transport.crew import Crew, result_of
 from cctrawl.transport.folder import FolderBackend
 from cctrawl.transport.folder_writer import FolderWriter
 from cctrawl.transport.location import host_of, is_s3, is_url, split_s3
 from cctrawl.transport.pacing import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
     from types import TracebackType
@@ -107,22 +109,35 @@ class Transport:
         """Return the bytes of many ranges, of any locations, in the order given, with few requests.
 
         Ranges of one location with at most ``gap_bytes`` between them become one request, up to 16 MiB; requests go
-        on side by side, as many as the transport has connections. The first error ends what has not begun, and is
-        raised.
+        on side by side, as many as the transport has connections. The first error, in the order of the ranges, ends
+        what has not begun, and is raised.
+        """
+        return [*self.iter_ranges(ranges, gap_bytes=gap_bytes)]
+
+    def iter_ranges(
+        self, ranges: Sequence[ByteRange], *, gap_bytes: int = GAP_BYTES
+    ) -> Generator[bytes, None, None]:
+        """Yield the same, each range as soon as it and those before it are there.
+
+        All are asked for when the first is taken; when the iterator is closed, what has not begun is given up.
         """
         for range_ in ranges:
             _check_range(range_.start, range_.stop)
         spans = coalesce(ranges, gap_bytes)
-        if len(spans) == 1 or not any(is_url(span.location) for span in spans):  # threads would bring nothing
-            bodies = [self.read_range(span.location, span.start, span.stop) for span in spans]
-        else:
-            bodies = self._crew.read_all(spans)
-        found = [b""] * len(ranges)
-        for span, body in zip(spans, bodies, strict=True):
-            for number in span.members:
-                _, start, stop = ranges[number]
-                found[number] = body[start - span.start : stop - span.start]
-        return found
+        span_of = {number: at for at, span in enumerate(spans) for number in span.members}
+        with self._reading(spans) as bodies:
+            for number, (_, start, stop) in enumerate(ranges):
+                at = span_of.get(number)
+                yield b"" if at is None else bodies[at]()[start - spans[at].start : stop - spans[at].start]
+
+    @contextmanager
+    def _reading(self, spans: Sequence[Span]) -> Iterator[list[Callable[[], bytes]]]:
+        """Ask for spans, by threads unless these would bring nothing."""
+        if len(spans) == 1 or not any(is_url(span.location) for span in spans):
+            yield [cache(partial(self.read_range, span.location, span.start, span.stop)) for span in spans]
+            return
+        with self._crew.reading(spans) as futures:
+            yield [partial(result_of, future) for future in futures]
 
     def submit(self, span: Span) -> Future[bytes]:
         """Ask for a span as soon as a connection is free, and return at once.

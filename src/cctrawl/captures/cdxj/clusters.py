@@ -13,11 +13,11 @@ from cctrawl.captures.cdxj.cluster import HeldBlocks, Window
 from cctrawl.errors import CctrawlError
 from cctrawl.store import (
     ClusterWindow,
+    SharedIndex,
     cluster_lines,
     cluster_sizes,
     cluster_windows,
     forget_clusters,
-    open_index,
     put_cluster,
 )
 
@@ -58,7 +58,8 @@ class Clusters:
         self._parsed: OrderedDict[tuple[str, int], Sequence[Block]] = OrderedDict()
         self._refreshed: set[str] = set()
         self._waiting: dict[str, list[ClusterWindow]] = {}
-        with open_index(settings.data_dir, settings.base_url) as index:
+        self._index = SharedIndex(settings.data_dir, settings.base_url)
+        with self._index.use() as index:
             self._places = {crawl: Places(size) for crawl, size in cluster_sizes(index).items()}
             for crawl, window in cluster_windows(index):
                 if crawl in self._places:
@@ -123,7 +124,7 @@ class Clusters:
         if blocks is not None:
             return blocks
         try:
-            with open_index(self._settings.data_dir, self._settings.base_url) as index:
+            with self._index.use() as index:
                 data = cluster_lines(index, crawl, window.start)
             if not data:
                 return None
@@ -190,6 +191,10 @@ class Clusters:
                 if name != crawl
             )
 
+    def close(self) -> None:
+        """Close the data folder's index; nothing can be looked up afterwards."""
+        self._index.close()
+
     def _remember(self, crawl: str, start: int, blocks: Sequence[Block]) -> None:
         self._parsed[crawl, start] = blocks
         self._parsed.move_to_end((crawl, start))
@@ -199,7 +204,7 @@ class Clusters:
     def _keep(self, change: Callable[[IndexFile], None]) -> None:
         """Change what the data folder holds; that it cannot be changed is told, and costs requests later."""
         try:
-            with open_index(self._settings.data_dir, self._settings.base_url) as index:
+            with self._index.use() as index:
                 change(index)
         except CctrawlError as error:
             _log.warning("%s; lines of cluster.idx will be asked for again", error)

@@ -94,6 +94,10 @@ class CdxRoute:
             if table.num_rows:
                 yield table
 
+    def close(self) -> None:
+        """Close the index that is held; nothing can be read afterwards."""
+        self._clusters.close()
+
     def _batches(
         self, crawl: str, query: Query, spans: Sequence[KeySpan], directory: Directory
     ) -> Iterator[list[tuple[Block, list[bytes]]]]:

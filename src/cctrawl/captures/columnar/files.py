@@ -11,7 +11,8 @@ from cctrawl.index import RowGroupReader, parse_row_group
 from cctrawl.transport import ByteRange, below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Executor
 
     from cctrawl.captures.columnar.parts import Part
     from cctrawl.index import HeldFooters
@@ -27,6 +28,7 @@ class OpenFiles:
         transport: reads pages.
         base_url: where the paths lie.
         columns: all that groups may be asked for; of others they know nothing.
+        decoders: threads for large columns.
     """
 
     def __init__(
@@ -36,11 +38,14 @@ class OpenFiles:
         transport: Transport,
         base_url: str,
         columns: frozenset[str],
+        *,
+        decoders: Executor,
     ) -> None:
         self._footers = footers
         self._transport = transport
         self._base_url = base_url
         self._columns = columns
+        self._decoders = decoders
         self._left = Counter(part.path for part in parts)
         self._locks = {path: threading.Lock() for path in self._left}
         self._kept: dict[str, bytes] = {}
@@ -65,8 +70,9 @@ class OpenFiles:
         row_group = parse_row_group(footer, part.row_group, part.path, self._columns)
         location = below(self._base_url, part.path)
 
-        def read(ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-            return self._transport.read_ranges([ByteRange(location, start, stop) for start, stop in ranges])
+        def read(ranges: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+            return self._transport.iter_ranges([ByteRange(location, start, stop) for start, stop in ranges])
 
         constants = {"crawl": part.crawl, "subset": part.subset}
-        return Group(RowGroupReader(row_group, read, part.path), row_group, constants, name)
+        reader = RowGroupReader(row_group, read, part.path, decoders=self._decoders)
+        return Group(reader, row_group, constants, name)

@@ -121,9 +121,12 @@ class Group:
 
         if keep_codes and pa.types.is_dictionary(values.type) and pa.types.is_string(values.type.value_type):
             return values
+        type_ = arrow_type_of(column)
+        if values.type == type_:
+            return values
         try:
             # Not all files have milliseconds; what is finer is nobody's time of a capture.
-            return values.cast(arrow_type_of(column), safe=not pa.types.is_timestamp(values.type))
+            return values.cast(type_, safe=not pa.types.is_timestamp(values.type))
         except pa.ArrowException as error:
             raise FormatError(
                 f"{column} of {self._name} is {values.type}: {error}", hint="is it a file of the columnar index?"

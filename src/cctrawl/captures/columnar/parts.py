@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cctrawl.captures.routes import FailedPart
 from cctrawl.index import flipped, harvest, holdings, row_groups_with
 from cctrawl.listings import SUBSETS
-from cctrawl.store import Selection, all_row_groups, listed_failures, open_index, undecodable
+from cctrawl.store import Selection, all_row_groups, listed_failures, undecodable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cctrawl.captures.routes import OnFailure
     from cctrawl.index import HarvestReport
     from cctrawl.settings import Settings
-    from cctrawl.store import HoldingRow, IndexFile, RowGroupRow
+    from cctrawl.store import HoldingRow, IndexFile, RowGroupRow, SharedIndex
 
 
 class Part(NamedTuple):
@@ -44,20 +44,26 @@ class HeldParts:
     """Knows row groups; safe for threads.
 
     Args:
-        settings: where the index is held.
+        settings: the settings in force, for harvests.
+        index: what is held.
         on_failure: told of files whose footers cannot be had or decoded.
         on_harvest: told of a crawl before its footers are harvested.
         on_harvested: told what that took.
+
+    Attributes:
+        index: the same.
     """
 
     def __init__(
         self,
         settings: Settings,
+        index: SharedIndex,
         on_failure: OnFailure,
         on_harvest: Callable[[str], None],
         on_harvested: Callable[[HarvestReport], None],
     ) -> None:
         self._settings = settings
+        self.index = index
         self._on_failure = on_failure
         self._on_harvest = on_harvest
         self._on_harvested = on_harvested
@@ -69,7 +75,7 @@ class HeldParts:
         Raises:
             CctrawlError: the index cannot be read.
         """
-        with self.open() as index:
+        with self.index.use() as index:
             return _held(index, crawl, query)
 
     def complete(self, crawl: str, query: Query) -> list[Part]:
@@ -80,7 +86,7 @@ class HeldParts:
             AbortedError, TransportError: too much failed, or nothing can be had.
             CctrawlError: as `cctrawl.harvest`.
         """
-        with self.open() as index:
+        with self.index.use() as index:
             if not _lacking(index, crawl, query):
                 self._tell_failures(index, crawl, query)
                 return _held(index, crawl, query)
@@ -94,7 +100,7 @@ class HeldParts:
                     settings=self._settings,
                     on_report=self._on_harvested,
                 )
-        with self.open() as index:
+        with self.index.use() as index:
             self._tell_failures(index, crawl, query)
             return _held(index, crawl, query)
 
@@ -104,7 +110,7 @@ class HeldParts:
         Raises:
             CctrawlError: the index cannot be read.
         """
-        with self.open() as index:
+        with self.index.use() as index:
             return _lacking(index, crawl, query)
 
     def _tell_failures(self, index: IndexFile, crawl: str, query: Query) -> None:
@@ -117,14 +123,6 @@ class HeldParts:
         ]
         for path, why in failed:
             self._on_failure(FailedPart(crawl, path, "footer", why))
-
-    def open(self) -> IndexFile:
-        """Open the index; for one thread.
-
-        Raises:
-            CctrawlError: it cannot be read.
-        """
-        return open_index(self._settings.data_dir, self._settings.base_url)
 
 
 def _held(index: IndexFile, crawl: str, query: Query) -> list[Part]:

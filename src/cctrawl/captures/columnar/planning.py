@@ -34,7 +34,7 @@ def plan_of(crawl: str, query: Query, held: HeldParts) -> RoutePlan:
     """
     parts = held.held(crawl, query)
     columns = _columns(query)
-    with held.open() as index:
+    with held.index.use() as index:
         sampled = _sampled(index, parts)
     chunks = [_chunk_bytes(group, columns) for _, group in sampled]
     sample_rows = sum(part.num_rows for part, _ in sampled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from cctrawl.captures.columnar.reading import PartReader, columns_of
 from cctrawl.captures.columnar.slices import frames
 from cctrawl.captures.columns import result_schema
 from cctrawl.index import HeldFooters
+from cctrawl.store import SharedIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,8 +58,10 @@ class ColumnarRoute:
         self._base_url = settings.base_url
         self._transport = transport
         self._on_failure = on_failure
-        self._held = HeldParts(settings, on_failure, on_harvest or _ignore, on_harvested or _ignore)
-        self._footers = HeldFooters(settings, transport)
+        self._index = SharedIndex(settings.data_dir, settings.base_url)
+        self._held = HeldParts(settings, self._index, on_failure, on_harvest or _ignore, on_harvested or _ignore)
+        self._footers = HeldFooters(self._index, settings.base_url, transport)
+        self._decoders = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
         self._lock = threading.Lock()
         self._parts_read = 0
 
@@ -83,7 +87,14 @@ class ColumnarRoute:
             CctrawlError: the data folder cannot be read or written.
         """
         parts = self._held.complete(crawl, query)
-        files = OpenFiles(parts, self._footers, self._transport, self._base_url, columns_of(query))
+        files = OpenFiles(
+            parts,
+            self._footers,
+            self._transport,
+            self._base_url,
+            columns_of(query),
+            decoders=self._decoders,
+        )
         closing = threading.Event()
         reader = PartReader(query, partial(self._opened, files), self._on_failure, closing)
         with _workers(min(_AT_ONCE, len(parts))) as submit:
@@ -94,6 +105,11 @@ class ColumnarRoute:
                     yield from _captures(reader, parts, query, submit)
             finally:
                 closing.set()
+
+    def close(self) -> None:
+        """Close the index that is held, and end the threads; nothing can be read afterwards."""
+        self._index.close()
+        self._decoders.shutdown(wait=False, cancel_futures=True)
 
     def _opened(self, files: OpenFiles, part: Part) -> Group:
         with self._lock:
