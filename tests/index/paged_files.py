@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tests.index.parquet_files import footer_of
 
-from cctrawl.index import RowGroup, RowGroupReader, parse_footer
+from cctrawl.index import Decoders, RowGroup, RowGroupReader, parse_footer
 
 Range = tuple[int, int]
 
@@ -79,7 +78,7 @@ class PagedFile:
 
     data: bytes
     asked: list[list[Range]] = field(default_factory=list)
-    decoders: Executor | None = None
+    decoders: Decoders | None = None
 
     @cached_property
     def row_groups(self) -> tuple[RowGroup, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
 from tests.index.paged_files import PagedFile, paged, rows_of_index
 
 from cctrawl.errors import FormatError
-from cctrawl.index import pages
+from cctrawl.index import Decoders, decoders, pages
 from cctrawl.index.page_headers import MAX_PAGE_BYTES, MAX_PAGE_VALUES, find_last_pages, read_page_header
 from cctrawl.index.thrift import BINARY, I32, STRUCT, Field, Struct, read_struct, write_struct
 
@@ -115,8 +114,9 @@ def test_damaged_pages_are_errors_of_ours(monkeypatch: pytest.MonkeyPatch) -> No
 
     Whoever decodes them.
     """
-    monkeypatch.setattr(pages, "_LARGE_BYTES", 2000)
-    threads = ThreadPoolExecutor(1)
+    for module in (pages, decoders):
+        monkeypatch.setattr(module, "LARGE_BYTES", 2000)
+    threads = Decoders()
     draw = random.Random(3)
     told = []
     for codec in ("none", "snappy", "gzip"):
@@ -133,7 +133,7 @@ def test_damaged_pages_are_errors_of_ours(monkeypatch: pytest.MonkeyPatch) -> No
                     assert reader.read([chunk.column.name], [(3, 200)]).num_rows == 197
                 except FormatError as error:
                     told.append(str(error).startswith(f"column {chunk.column.name} of a.parquet: "))
-    threads.shutdown()
+    threads.close()
     assert len(told) > 20
     assert all(told)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pyarrow as pa
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from tests.index.paged_files import PagedFile, Range, paged, plain, rows_of_index
 
 from cctrawl.errors import FormatError, InvalidInputError
-from cctrawl.index import chunk_ends, column_pages, pages
+from cctrawl.index import Decoders, chunk_ends, column_pages, decoders, pages
 
 ROWS = rows_of_index(240)
 NAMES = ROWS.column_names
@@ -25,7 +24,7 @@ ENCODINGS = {
     "offset": "DELTA_BINARY_PACKED",
     "score": "BYTE_STREAM_SPLIT",
 }
-THREADS = ThreadPoolExecutor(2, "decode")
+THREADS = Decoders()
 CODECS = ("none", "gzip", "snappy", "zstd", "brotli", "lz4")
 
 
@@ -90,7 +89,9 @@ def test_any_rows_of_any_file_are_those_that_pyarrow_reads(file: PagedFile, data
     encoded = data.draw(st.lists(st.sampled_from(columns), unique=True), "dictionary")
     file.asked.clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "_LARGE_BYTES", data.draw(st.sampled_from([0, 1000])))
+        large_bytes = data.draw(st.sampled_from([0, 1000]))
+        for module in (pages, decoders):
+            patch.setattr(module, "LARGE_BYTES", large_bytes)
         if data.draw(st.booleans(), "second rounds"):  # small files would never need one
             for name in ("_PAGE_BYTES", "_WHOLE_BYTES", "GAP_BYTES"):
                 patch.setattr(chunk_ends, name, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -33,6 +34,12 @@ _COMMANDS = {
     "run": ("cctrawl.cli.running", "Run a job over the files of a crawl and write its rows."),
     "runs": ("cctrawl.cli.listing", "List the runs there were, and how to go on with each."),
     "try": ("cctrawl.cli.running", "Run a job over one file and show the first rows."),
+}
+_FULL = "the disk is full, or its quota spent: make room, and give the same command again"
+_HINTS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: "choose another place: this one can only be read",
 }
 _EXIT_INTERRUPTED = 130
 _EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
@@ -169,8 +176,9 @@ def _explain(error: CctrawlError | OSError, *, verbose: bool) -> int:
     if isinstance(error, JobError) and error.details:
         click.echo(error.details.rstrip(), err=True)
     click.echo(f"error: {error}", err=True)
-    if isinstance(error, CctrawlError) and error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
+    hint = error.hint if isinstance(error, CctrawlError) else _HINTS.get(error.errno or 0)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
     if verbose and error.__cause__ is not None:
         click.echo(f"cause: {type(error.__cause__).__name__}: {error.__cause__}", err=True)
     return error.exit_code if isinstance(error, CctrawlError) else 1

@@ -8,7 +8,7 @@ first, without reading it all; ``keys`` holds ranges of keys against bounds, ``v
 ``pages`` reads single pages of the columns of a row group, through a function that its caller gives it:
 ``column_pages`` sees to one column (``chunk_ends`` to one without a page index), ``page_index`` and
 ``page_headers`` know where its pages are, ``row_selection`` which of them hold the rows that are wanted, and
-``page_file`` makes values of them. ``arrays`` makes small arrays.
+``page_file`` makes values of them, by threads of ``decoders`` where many read. ``arrays`` makes small arrays.
 
 What asks the store: ``holdings`` which crawls are held, ``rowgroups`` which row groups may hold a key (``spans``
 tests many ranges at once, ``bounds`` makes texts of bounds), ``missing`` where there are no bounds, ``table`` all
@@ -24,6 +24,7 @@ group, ``fill_report`` tells what came of it.
 from __future__ import annotations
 
 from cctrawl.index.arrays import array_of
+from cctrawl.index.decoders import Decoders
 from cctrawl.index.description import ChunkRow, FooterDescription, describe_footer
 from cctrawl.index.distillate import Distillate, RowGroupBounds, distil
 from cctrawl.index.exports import ExportReport, export_row_groups
@@ -63,6 +64,7 @@ __all__ = [
     "USUAL_FOOTER_BYTES",
     "ChunkRow",
     "ColumnChunk",
+    "Decoders",
     "Distillate",
     "ExportReport",
     "Extent",

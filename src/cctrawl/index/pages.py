@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from cctrawl.errors import FormatError, InvalidInputError
 from cctrawl.index.chunk_ends import ChunkEnds
 from cctrawl.index.column_pages import ColumnPages, IndexedPages, Range
+from cctrawl.index.decoders import LARGE_BYTES, Decoders
 from cctrawl.index.footer import ColumnChunk, Extent, RowGroup
 from cctrawl.index.page_index import (
     MAX_INDEX_BYTES,
@@ -27,13 +28,9 @@ from cctrawl.index.row_selection import Rows, row_selection
 from cctrawl.transport import ByteRange, coalesce
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     import pyarrow as pa
 
 ReadRanges: TypeAlias = Callable[[Sequence[tuple[int, int]]], Iterable[bytes]]
-
-_LARGE_BYTES = 256 * 2**10  # to decode less takes hardly longer than to have another thread do it
 
 
 class RowGroupReader:
@@ -48,15 +45,15 @@ class RowGroupReader:
             as they come. It is called once for each round, and may make one request of ranges that are near each
             other.
         name: of the file, for errors.
-        decoders: threads that decode large columns side by side while others are still to come; the caller's own,
-            if there are none.
+        decoders: threads that decode columns side by side while others are still to come; the caller's own, if
+            there are none.
 
     Attributes:
         num_rows: of the row group.
     """
 
     def __init__(
-        self, row_group: RowGroup, read: ReadRanges, name: str, *, decoders: Executor | None = None
+        self, row_group: RowGroup, read: ReadRanges, name: str, *, decoders: Decoders | None = None
     ) -> None:
         self.num_rows = row_group.num_rows
         self._chunks = {chunk.column.name: chunk for chunk in row_group.columns}
@@ -147,12 +144,10 @@ class RowGroupReader:
         import pyarrow as pa  # noqa: PLC0415 - slow to load
 
         names = list(dict.fromkeys(columns))
-        as_codes = set(dictionary)
-        values: dict[str, Callable[[], pa.ChunkedArray]] = {}
-        for part in self._arriving(self._parts(names, rows)):
-            name = part.chunk.column.name
-            values[name] = self._begun(part, as_dictionary=name in as_codes)
-        return pa.table({name: values[name]() for name in names})
+        as_codes = frozenset(dictionary)
+        begun = [self._begun(batch, as_codes) for batch in _batches(self._arriving(self._parts(names, rows)))]
+        values = {name: array for decoded in begun for name, array in decoded().items()}
+        return pa.table({name: values[name] for name in names})
 
     def _arriving(self, parts: Sequence[ColumnPages]) -> Iterator[ColumnPages]:
         """Yield each column as soon as its pages are there, as a rule: the smaller ones come first."""
@@ -171,15 +166,20 @@ class RowGroupReader:
                 part.put_late(lacking)
             yield part
 
-    def _begun(self, part: ColumnPages, *, as_dictionary: bool) -> Callable[[], pa.ChunkedArray]:
-        """Decode a column, or have it decoded; what is returned waits for its values."""
-        if self._decoders and _size(part) >= _LARGE_BYTES:
-            return self._decoders.submit(self._values, part, as_dictionary=as_dictionary).result
-        return partial(_same, self._values(part, as_dictionary=as_dictionary))
+    def _begun(
+        self, parts: Sequence[ColumnPages], as_codes: frozenset[str]
+    ) -> Callable[[], dict[str, pa.ChunkedArray]]:
+        """Decode columns, or have them decoded; what is returned waits for their values."""
+        decode = partial(self._decode, parts, as_codes)
+        return self._decoders.begin(decode, sum(map(_size, parts))) if self._decoders else decode
 
-    def _values(self, part: ColumnPages, *, as_dictionary: bool) -> pa.ChunkedArray:
-        with self._named(part.chunk):
-            return part.values(as_dictionary=as_dictionary)
+    def _decode(self, parts: Sequence[ColumnPages], as_codes: frozenset[str]) -> dict[str, pa.ChunkedArray]:
+        values = {}
+        for part in parts:
+            name = part.chunk.column.name
+            with self._named(part.chunk):
+                values[name] = part.values(as_dictionary=name in as_codes)
+        return values
 
     def cost(self, columns: Iterable[str], rows: Rows) -> tuple[int, int]:
         """Return how many requests `read` makes as a rule, and for how many bytes; nothing is asked for.
@@ -243,8 +243,18 @@ def _size(part: ColumnPages) -> int:
     return sum(stop - start for start, stop in part.ranges)
 
 
-def _same(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    return values
+def _batches(parts: Iterable[ColumnPages]) -> Iterator[list[ColumnPages]]:
+    """Yield columns that are decoded by one thread: a large one alone, small ones together."""
+    batch: list[ColumnPages] = []
+    size_bytes = 0
+    for part in parts:
+        batch.append(part)
+        size_bytes += _size(part)
+        if size_bytes >= LARGE_BYTES:
+            yield batch
+            batch, size_bytes = [], 0
+    if batch:
+        yield batch
 
 
 def _is_sound(index: Extent) -> bool:

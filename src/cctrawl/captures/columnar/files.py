@@ -12,10 +12,9 @@ from cctrawl.transport import ByteRange, below
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from concurrent.futures import Executor
 
     from cctrawl.captures.columnar.parts import Part
-    from cctrawl.index import HeldFooters
+    from cctrawl.index import Decoders, HeldFooters
     from cctrawl.transport import Transport
 
 
@@ -28,7 +27,7 @@ class OpenFiles:
         transport: reads pages.
         base_url: where the paths lie.
         columns: all that groups may be asked for; of others they know nothing.
-        decoders: threads for large columns.
+        decoders: threads that decode columns.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class OpenFiles:
         base_url: str,
         columns: frozenset[str],
         *,
-        decoders: Executor,
+        decoders: Decoders,
     ) -> None:
         self._footers = footers
         self._transport = transport

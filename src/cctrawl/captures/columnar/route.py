@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +16,7 @@ from cctrawl.captures.columnar.planning import plan_of
 from cctrawl.captures.columnar.reading import PartReader, columns_of
 from cctrawl.captures.columnar.slices import frames
 from cctrawl.captures.columns import result_schema
-from cctrawl.index import HeldFooters
+from cctrawl.index import Decoders, HeldFooters
 from cctrawl.store import SharedIndex
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class ColumnarRoute:
         self._index = SharedIndex(settings.data_dir, settings.base_url)
         self._held = HeldParts(settings, self._index, on_failure, on_harvest or _ignore, on_harvested or _ignore)
         self._footers = HeldFooters(self._index, settings.base_url, transport)
-        self._decoders = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
+        self._decoders = Decoders()
         self._lock = threading.Lock()
         self._parts_read = 0
 
@@ -97,7 +96,8 @@ class ColumnarRoute:
         )
         closing = threading.Event()
         reader = PartReader(query, partial(self._opened, files), self._on_failure, closing)
-        with _workers(min(_AT_ONCE, len(parts))) as submit:
+        at_once = min(_AT_ONCE, len(parts))
+        with self._decoders.used_by(at_once), _workers(at_once) as submit:
             try:
                 if query.count_by:
                     yield from _counts(reader, parts, submit)
@@ -109,7 +109,7 @@ class ColumnarRoute:
     def close(self) -> None:
         """Close the index that is held, and end the threads; nothing can be read afterwards."""
         self._index.close()
-        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._decoders.close()
 
     def _opened(self, files: OpenFiles, part: Part) -> Group:
         with self._lock:
