@@ -244,7 +244,7 @@ def _size(part: ColumnPages) -> int:
 
 
 def _batches(parts: Iterable[ColumnPages]) -> Iterator[list[ColumnPages]]:
-    """Yield columns that are decoded by one thread: a large one alone, small ones together."""
+    """Yield columns that are decoded by one thread: so many that they are large together, or one that is itself."""
     batch: list[ColumnPages] = []
     size_bytes = 0
     for part in parts:
