@@ -276,3 +276,8 @@ def local_path(text: str) -> Path:
         raise InvalidInputError(
             f"no path: {text!r}: {error}", hint="write ./~… for a name that begins so"
         ) from error
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -96,12 +96,13 @@ def find(
         raise InvalidInputError(
             "that would list a whole index", hint="give a target, a filter (--where, --status …) or --limit"
         )
+    shown = _columns(columns)
     newest_by = ("url" if exact else KEY) if latest else None
     is_sifted = latest or unique  # which is done here, row by row
     query = Query(
         ranges=found.ranges,
         condition=all_of([*([found.condition] if found.condition else []), *tests]),
-        columns=_needed([count_by] if count_by else _columns(columns), newest_by, unique=unique),
+        columns=_needed([count_by] if count_by else shown, newest_by, unique=unique),
         subset=subset,
         count_by=None if is_sifted else count_by,
         limit=None if is_sifted or count_by else limit,
@@ -111,7 +112,7 @@ def find(
         crawl=expression,
         sought=found,
         query=query,
-        columns=_columns(columns),
+        columns=shown,
         newest_by=newest_by,
         is_unique=unique,
         limit=limit,

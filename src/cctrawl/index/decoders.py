@@ -6,12 +6,13 @@ threads read, a few should decode. Who reads alone decodes little by itself, and
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final, TypeVar
+
+from cctrawl.settings import usable_cores
 
 T = TypeVar("T")
 
@@ -19,10 +20,10 @@ LARGE_BYTES: Final = 256 * 2**10  # to decode less takes hardly longer than to h
 
 
 class Decoders:
-    """Threads, one a core, that are made when they are needed; safe for threads."""
+    """Threads, one a usable core, that are made when they are needed; safe for threads."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
+        self._pool = ThreadPoolExecutor(usable_cores(), "decode")
         self._lock = threading.Lock()
         self._readers = 0
 

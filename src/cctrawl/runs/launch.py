@@ -19,7 +19,7 @@ from cctrawl.runs.plan import Plan, planned
 from cctrawl.runs.report import RunReport
 from cctrawl.runs.session import RunOptions, Session
 from cctrawl.runs.task import IMPORTING
-from cctrawl.settings import Settings, parse_duration, parse_size, path_text
+from cctrawl.settings import Settings, parse_duration, parse_size, path_text, usable_cores
 
 if TYPE_CHECKING:
     from cctrawl.runs.picks import Captures
@@ -281,8 +281,3 @@ def _see_report_place(report: str | os.PathLike[str] | None, taken: Iterable[Pat
             f"no place for the report: {os.fspath(report)!r}",
             hint="give a file of its own in a folder that is there",
         )
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
