@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
+import pickle
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import cctrawl
 from cctrawl.errors import EngineError
-from cctrawl.failures import RETRY
-from cctrawl.runs.engine import Event, Failed, Finished, LocalEngine, Progressed, Said, WorkerLost
+from cctrawl.failures import RETRY, STOP
+from cctrawl.runs.engine import Event, Failed, Finished, LocalEngine, Progressed, RateUpdate, Said, WorkerLost
 from cctrawl.runs.jobs import JobReference, load_job
 from cctrawl.runs.task import Setup, Task
 from cctrawl.settings import Settings
@@ -163,7 +168,8 @@ def test_a_worker_that_holds_too_much_is_ended(
 
 def test_workers_that_cannot_start_are_an_error(make: EngineMaker, tmp_path: Path) -> None:
     """When worker after worker dies before it is ready the engine gives up, with their last words."""
-    engine = make(JobReference("gone", "no_such_module_anywhere:job", b"", ""))
+    (tmp_path / "ends.py").write_text("import os\nos.write(1, b'no more\\n')\nos._exit(7)\n")
+    engine = make(JobReference("ends", f"{tmp_path}/ends.py:job", b"", ""))
 
     def submit_and_wait() -> None:
         for position in range(9):
@@ -171,5 +177,148 @@ def test_workers_that_cannot_start_are_an_error(make: EngineMaker, tmp_path: Pat
             seen = events_until(engine, WorkerLost)
             assert all(event.is_innocent for event in seen if isinstance(event, WorkerLost))
 
-    with pytest.raises(EngineError, match="no_such_module_anywhere"):
+    with pytest.raises(EngineError, match="exit code 7\nno more"):
         submit_and_wait()
+
+
+class Unloadable:
+    """What another process cannot load."""
+
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return importlib.import_module, ("no_such_module_anywhere",)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        JobReference("gone", "no_such_module_anywhere:job", b"", ""),
+        JobReference("gone", "", pickle.dumps(Unloadable()), ""),
+    ],
+    ids=["by name", "by value"],
+)
+def test_a_job_that_cannot_be_loaded_is_the_tasks_failure(
+    make: EngineMaker, tmp_path: Path, reference: JobReference
+) -> None:
+    """Each task says why the job is not there and what to do; no worker dies of it."""
+    engine = make(reference)
+    for position in range(2):
+        engine.submit(task(tmp_path, position))
+        (failed,) = [event for event in events_until(engine, Failed) if not isinstance(event, Said)]
+        assert isinstance(failed, Failed)
+        assert failed.failure.verdict == RETRY
+        assert "cannot be imported: ModuleNotFoundError: No module named 'no_such_module" in failed.failure.message
+        assert failed.failure.details.startswith("Traceback")
+        assert failed.failure.hint == "install it where this worker runs"
+
+
+def test_a_disk_that_refuses_is_this_machines_trouble(make: EngineMaker, tmp_path: Path) -> None:
+    """Where a part cannot be written everything stops, unless there are other machines."""
+    engine = make(urls)
+    engine.submit(replace(task(tmp_path), part=tmp_path / "gone" / "part"))
+    failed = next(event for event in events_until(engine, Failed) if isinstance(event, Failed))
+    assert (failed.failure.verdict, failed.failure.is_local) == (STOP, True)
+
+
+def starts_another(records: Iterator[cctrawl.Record]) -> list[tuple[str]]:
+    """Start a process that outlives its starter, say which, and follow the orders of the input's name."""
+    record = next(records)
+    child = subprocess.Popen(["sleep", "600"])
+    Path(os.environ["CHILD_FILE"]).write_text(str(child.pid))
+    if "aborts" in record.url:
+        os.abort()
+    while True:
+        time.sleep(1)
+
+
+def is_alive(process: int) -> bool:
+    """Tell whether a process runs, and is no zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Tell the process that `starts_another` starts, once it has."""
+    file = tmp_path / "child"
+    monkeypatch.setenv("CHILD_FILE", str(file))
+
+    def wait() -> int:
+        deadline = time.monotonic() + 30
+        while not (file.exists() and file.read_text()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return int(file.read_text())
+
+    return wait
+
+
+def assert_ends(process: int) -> None:
+    """Wait for the end of a process."""
+    deadline = time.monotonic() + 5
+    while is_alive(process):
+        assert time.monotonic() < deadline, f"process {process} is still there"
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("how", ["late", "aborts", "stopped"])
+def test_what_a_job_started_ends_with_its_worker(
+    make: EngineMaker, tmp_path: Path, child: Callable[[], int], how: str
+) -> None:
+    """Whether a worker is ended by --timeout, dies by itself or is stopped, no process of its job is left."""
+    with WarcWriter(tmp_path / "in.warc.gz") as writer:
+        writer.write_response(f"http://{how}.org/", b"x")
+    engine = make(starts_another, timeout_s=1.5 if how == "late" else 60.0)
+    engine.submit(task(tmp_path))
+    if how == "stopped":
+        process = child()
+        engine.stop()
+    else:
+        lost = next(event for event in events_until(engine, WorkerLost) if isinstance(event, WorkerLost))
+        assert ("--timeout" if how == "late" else "SIGABRT") in lost.reason
+        process = child()
+    assert_ends(process)
+
+
+def test_a_wake_ends_the_waiting(make: EngineMaker) -> None:
+    """Another thread makes a waiting engine return at once, once."""
+    engine = make(urls)
+    began_s = time.monotonic()
+    threading.Timer(0.1, engine.wake).start()
+    assert engine.events(20) == []
+    assert time.monotonic() - began_s < 15
+    engine.wake()
+    assert engine.events(20) == []
+    began_s = time.monotonic()
+    assert engine.events(0.2) == []
+    assert time.monotonic() - began_s > 0.1
+
+
+def test_this_machine_has_no_hosts(make: EngineMaker) -> None:
+    """The engine of one machine tells of no hosts."""
+    assert make(urls).hosts() == ()
+
+
+def hangs_in_c(_records: Iterator[cctrawl.Record]) -> list[tuple[str]]:
+    """Say so, and keep the interpreter's lock."""
+    Path(os.environ["HANGS_FILE"]).touch()
+    ctypes.PyDLL(None).sleep(600)
+    return []
+
+
+def test_updates_do_not_wait_for_a_worker_that_hangs(
+    make: EngineMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that lets no other thread of its worker read holds up nobody who informs all workers."""
+    monkeypatch.setenv("HANGS_FILE", str(tmp_path / "hangs"))
+    engine = make(hangs_in_c)
+    engine.submit(task(tmp_path))
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "hangs").exists():
+        assert time.monotonic() < deadline
+        engine.events(0.05)
+    for _ in range(3000):
+        engine.update_rates(RateUpdate(bytes(1000)))
+    engine.events(0)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cctrawl.errors import AbortedError
-from cctrawl.failures import STOP
+from cctrawl.failures import RETRY, STOP
 from cctrawl.output import open_part
 from cctrawl.progress import open_progress
-from cctrawl.runs.engine import Event, Failed, Finished
+from cctrawl.runs.engine import Engine, Event, Failed, Finished, HostStatus
 from cctrawl.runs.ledger import Identity, RunFolder
 from cctrawl.runs.outputs import place_of
 from cctrawl.runs.runner import Limits, Runner
@@ -42,6 +44,10 @@ class Script:
         tasks, self._tasks = self._tasks, []
         return self._answer(tasks)
 
+    def hosts(self) -> Sequence[HostStatus]:
+        """Have no hosts."""
+        return ()
+
     def stop(self) -> None:
         """Have nothing to stop."""
 
@@ -64,10 +70,15 @@ def folder(tmp_path: Path) -> Iterator[RunFolder]:
 
 def run(folder: RunFolder, answer: Callable[[list[Task]], list[Event]]) -> None:
     """Run over a script."""
+    run_on(folder, Script(answer))
+
+
+def run_on(folder: RunFolder, engine: Engine) -> None:
+    """Run on an engine."""
     output = place_of(str(folder.path.parent / "x.csv"), Settings.resolve()).open(folder, "csv")
     output.recover()
     with closing(output):
-        Runner(folder, output, Script(answer), open_progress(quiet=True), Limits()).run()
+        Runner(folder, output, engine, open_progress(quiet=True), Limits(retry_pause_s=0.01)).run()
 
 
 def test_inputs_that_get_done_in_one_turn_are_entered_in_order(folder: RunFolder) -> None:
@@ -88,3 +99,49 @@ def test_what_is_done_is_kept_when_the_run_stops_in_the_same_turn(folder: RunFol
         run(folder, answer)
     totals = folder.ledger.totals()
     assert (totals.done, totals.waiting, totals.failed) == (1, 5, 0)
+
+
+class Late(Script):
+    """An engine on which nobody is there at first, and again when the first task is done."""
+
+    turns = 0
+
+    def free(self) -> int:
+        """Return that nothing can be submitted, every second time."""
+        return super().free() if self.turns % 3 == 2 else 0
+
+    def events(self, timeout_s: float) -> list[Event]:
+        """Answer, unless nobody is there."""
+        assert timeout_s > 0, "who waits for hosts must not spin"
+        self.turns += 1
+        return super().events(timeout_s)
+
+
+def test_a_run_waits_for_hosts(folder: RunFolder) -> None:
+    """While inputs wait and nobody is there to do them, before the first one or later, the run goes on waiting."""
+    run_on(folder, Late(lambda tasks: [done(task) for task in tasks]))
+    assert folder.ledger.totals().placed == 6
+
+
+def test_a_retry_waits_for_the_columns_without_spinning(folder: RunFolder) -> None:
+    """While an input is to tell the columns first, one that is to be tried again makes nobody busy."""
+    folder.restart()
+    folder.begin(replace(IDENTITY, columns=None), [f"input {number}" for number in range(3)])
+    pauses: list[float] = []
+
+    class Slow(Script):
+        def events(self, timeout_s: float) -> list[Event]:
+            pauses.append(timeout_s)
+            if 2 <= len(pauses) < 5:
+                time.sleep(0.05)  # the first input may be tried again by now
+                return []
+            return super().events(timeout_s)
+
+    def answer(tasks: list[Task]) -> list[Event]:
+        if len(pauses) == 1:
+            return [Failed(task.position, TaskFailure(RETRY, "once more")) for task in tasks]
+        return [done(task) for task in tasks]
+
+    run_on(folder, Slow(answer))
+    assert min(pauses[2:5]) > 0
+    assert folder.ledger.totals().done == 3

@@ -6,26 +6,20 @@ runner's, above it, so that a run can begin on one engine and go on with another
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
+import select
+import socket
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from dataclasses import dataclass, replace
+from typing import Protocol, cast
 
 from cctrawl.errors import EngineError
+from cctrawl.runs.process import WorkerProcess
 from cctrawl.runs.task import Setup, Task, TaskFailure, TaskResult
 
 _START_FAILURES = 3
-_LAST_LINES_BYTES = 4096
-_READ_BYTES = 1 << 16
-_FULL_PIPE_READS = 2  # Linux: 64 KiB, or less
 _GRACE_S = 5.0  # for a worker that hung up: it is about to end, and how it ends says why
 
 
@@ -107,17 +101,72 @@ class Said:
 Event = Progressed | Finished | Failed | WorkerLost | Said
 
 
+@dataclass(frozen=True)
+class HostStatus:
+    """What one host does for a run.
+
+    Attributes:
+        name: the host.
+        state: ``starting``, ``up``, ``silent``, ``lost`` or ``refused``.
+        workers: tasks it can do at once.
+        files_done: inputs it has done in this command.
+        source_bytes: bytes read for inputs that ended or are under way there.
+        last_error: what went wrong there last; empty for nothing.
+    """
+
+    name: str
+    state: str
+    workers: int
+    files_done: int
+    source_bytes: int
+    last_error: str
+
+
+@dataclass(frozen=True)
+class RateQuestion:
+    """What a worker wants done to the shared rate budget.
+
+    Attributes:
+        worker: the engine's number of it; 0 until the engine has heard the question.
+        number: the worker's number of the question.
+        data: the question, packed.
+    """
+
+    worker: int
+    number: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class RateAnswer:
+    """The answer to a `RateQuestion` of the same worker and number."""
+
+    worker: int
+    number: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class RateUpdate:
+    """What every worker should know of the shared rate budget at once, packed."""
+
+    data: bytes
+
+
 class Engine(Protocol):
     """Runs tasks somewhere."""
 
     def free(self) -> int:
-        """Return how many tasks could be submitted now."""
+        """Return how many tasks could be submitted now; 0 as well while nobody is there yet to do any."""
 
     def submit(self, task: Task) -> None:
         """Begin a task; only while `free` says there is room."""
 
     def events(self, timeout_s: float) -> list[Event]:
         """Return what has happened, as soon as something has; empty after ``timeout_s``."""
+
+    def hosts(self) -> Sequence[HostStatus]:
+        """Return what each host does; nothing where this machine does everything itself."""
 
     def stop(self) -> None:
         """End all workers at once, with whatever they are doing."""
@@ -126,27 +175,49 @@ class Engine(Protocol):
 class LocalEngine:
     """Worker processes on this machine, started as they are needed.
 
+    It belongs to one thread; others may call `wake`, `answer` and `update_rates`.
+
     Args:
         setup: what all tasks share.
         workers: the largest number of processes.
         timeout_s: a worker whose task neither reads nor waits for so long is ended; 0 for no limit.
         max_memory_bytes: a worker that holds more is ended; 0 for no limit.
+        on_question: called by `events` with what workers ask about rates, if the setup has them ask; each question
+            waits for its `answer`.
 
     Raises:
         EngineError: from `events`, when workers cannot start.
     """
 
-    def __init__(self, setup: Setup, workers: int, *, timeout_s: float, max_memory_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        workers: int,
+        *,
+        timeout_s: float,
+        max_memory_bytes: int = 0,
+        on_question: Callable[[RateQuestion], None] | None = None,
+    ) -> None:
         self._setup = setup
         self._limit = workers
         self._timeout_s = timeout_s
         self._max_memory_bytes = max_memory_bytes
-        self._workers: list[_Worker] = []
+        self._on_question = on_question
+        self._workers: list[WorkerProcess] = []
+        self._started = 0
         self._start_failures = 0
+        self._post: deque[RateAnswer | RateUpdate] = deque()  # of other threads, for workers
+        self._bell, self._bell_button = socket.socketpair()
+        self._bell.setblocking(False)
+        self._bell_button.setblocking(False)
 
     def free(self) -> int:
         """Return how many tasks could be submitted now."""
         return self._limit - sum(worker.task is not None for worker in self._workers)
+
+    def hosts(self) -> Sequence[HostStatus]:
+        """Return nothing: this machine does everything itself."""
+        return ()
 
     def submit(self, task: Task) -> None:
         """Begin a task on an idle worker, or on a new one.
@@ -156,41 +227,86 @@ class LocalEngine:
         """
         idle = next((worker for worker in self._workers if worker.task is None), None)
         if idle is None:
+            self._started += 1
             try:
-                idle = _Worker(self._setup)
+                idle = WorkerProcess(self._started, self._setup)
             except OSError as error:
                 raise EngineError(f"no worker can be started: {error}", hint="try fewer --workers") from error
             self._workers.append(idle)
         idle.begin(task)
 
     def events(self, timeout_s: float) -> list[Event]:
-        """Return what has happened, as soon as something has; empty after ``timeout_s``.
+        """Return what has happened, as soon as something has; empty after ``timeout_s``, or when woken.
 
         Raises:
             EngineError: several workers in a row died before they were ready.
         """
-        sources: dict[Connection | IO[bytes], _Worker] = {}
+        self._deliver()
+        poll = select.poll()
+        poll.register(self._bell, select.POLLIN)
+        sources: dict[int, tuple[WorkerProcess, bool]] = {}
         for worker in self._workers:
-            sources[worker.connection] = worker
+            sources[worker.connection.fileno()] = worker, False
+            poll.register(worker.connection, select.POLLIN | (select.POLLOUT if worker.has_unsent else 0))
             if worker.output_open:
-                sources[worker.output] = worker
+                sources[worker.output.fileno()] = worker, True
+                poll.register(worker.output, select.POLLIN)
         events: list[Event] = []
-        for ready in wait(list[Any](sources), timeout_s):
-            source = cast("Connection | IO[bytes]", ready)
-            worker = sources[source]
+        for source, what in poll.poll(timeout_s * 1000):
+            if source not in sources:
+                self._silence_bell()
+                continue
+            worker, is_output = sources[source]
             if worker not in self._workers:
                 continue  # it was lost a moment ago, and has been read to its end
-            events += worker.read_output() if source is worker.output else self._heard(worker)
+            if is_output:
+                events += _said(worker.read_output())
+            elif what != select.POLLOUT:
+                events += self._heard(worker)
         events += self._overdue()
+        self._deliver()
         return events
 
     def stop(self) -> None:
-        """Kill all workers and wait until they are gone."""
+        """Kill all workers, with what they have started, and wait until they are gone."""
         for worker in self._workers:
             worker.kill()
         self._workers.clear()
+        self._bell.close()
+        self._bell_button.close()
 
-    def _heard(self, worker: _Worker) -> list[Event]:
+    def wake(self) -> None:
+        """Make `events` return at once if it waits, or the next time it would; any thread may call it."""
+        with suppress(OSError):  # it rings already, or the engine was stopped
+            self._bell_button.send(b"!")
+
+    def answer(self, answer: RateAnswer) -> None:
+        """Send a worker the answer to its question, if it still lives; any thread may call it."""
+        self._post.append(answer)
+        self.wake()
+
+    def update_rates(self, update: RateUpdate) -> None:
+        """Send all workers an update; one that hangs will ask anyway. Any thread may call it."""
+        self._post.append(update)
+        self.wake()
+
+    def _silence_bell(self) -> None:
+        with suppress(BlockingIOError):
+            while self._bell.recv(4096):
+                pass
+
+    def _deliver(self) -> None:
+        for worker in self._workers:
+            worker.send_answers()
+        while self._post:
+            message = self._post.popleft()
+            for worker in self._workers:
+                if isinstance(message, RateUpdate):
+                    worker.inform(message)
+                elif worker.number == message.worker:
+                    worker.answer(message)
+
+    def _heard(self, worker: WorkerProcess) -> list[Event]:
         try:
             message = worker.connection.recv()
         except (EOFError, OSError):
@@ -199,14 +315,22 @@ class LocalEngine:
             self._start_failures = 0
             worker.begun()
             return []
-        event = cast("Event", message)
-        worker.heard(event)
+        if isinstance(message, RateQuestion):
+            if self._on_question is not None:
+                self._on_question(replace(message, worker=worker.number))
+            return []
+        if isinstance(message, Progressed):
+            numbers = (message.source_bytes, message.records, message.rows)
+            worker.moved(numbers, message.memory_bytes, waiting=message.waiting)
+            return [message]
+        if isinstance(message, (Finished, Failed)):
+            worker.task = None
         # What the job printed before the end of the task is in the pipe by now: nobody may look there again.
-        return [event] if isinstance(event, Progressed) else [*worker.read_all_output(), event]
+        return [*_said(worker.read_all_output()), cast("Event", message)]
 
-    def _lost(self, worker: _Worker, why: str = "") -> list[Event]:
+    def _lost(self, worker: WorkerProcess, why: str = "") -> list[Event]:
         self._workers.remove(worker)
-        events = worker.kill(grace_s=0 if why else _GRACE_S)
+        events: list[Event] = _said(worker.kill(grace_s=0 if why else _GRACE_S))
         reason = why or worker.death()
         if not worker.ready:
             self._start_failures += 1
@@ -232,129 +356,5 @@ class LocalEngine:
         return events
 
 
-class _Worker:
-    """A process of ours: the connection to it, what it does, what it printed."""
-
-    def __init__(self, setup: Setup) -> None:
-        self.connection, theirs = Pipe()
-        # The worker finds modules where we do, and nothing in its working folder can shadow them.
-        path = [folder for folder in sys.path if isinstance(folder, str)]
-        code = f"import sys; sys.path[:] = {path!r}; from cctrawl.runs.worker import main; main({theirs.fileno()})"
-        self._process = subprocess.Popen(  # noqa: S603 - this very interpreter
-            [sys.executable, "-c", code],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,  # what cannot be read now is told as None
-            pass_fds=[theirs.fileno()],
-            start_new_session=True,  # Ctrl-C is for the driver alone
-        )
-        theirs.close()
-        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
-        self.output: IO[bytes] = self._process.stdout
-        os.set_blocking(self.output.fileno(), False)
-        self.output_open = True
-        self._printed = b""
-        self._unfinished = b""
-        self.ready = False
-        self.task: Task | None = None
-        self.moved_at = time.monotonic()
-        self.memory_bytes = 0
-        self._numbers: tuple[int, int, int] = (0, 0, 0)
-        self._tell(setup)
-
-    def begin(self, task: Task) -> None:
-        self.task = task
-        self.moved_at = time.monotonic()
-        self.memory_bytes = 0
-        self._numbers = (0, 0, 0)
-        self._tell(task)
-
-    def begun(self) -> None:
-        """Take note that the process has come up: only now the time for its task runs."""
-        self.ready = True
-        self.moved_at = time.monotonic()
-
-    def _tell(self, message: object) -> None:
-        try:
-            self.connection.send(message)
-        except OSError:
-            return  # it is dead: the next look at the connection finds out, and says of what
-
-    def heard(self, event: Event) -> None:
-        if isinstance(event, Progressed):
-            numbers = (event.source_bytes, event.records, event.rows)
-            self.memory_bytes = event.memory_bytes
-            if event.waiting or numbers != self._numbers:
-                self.moved_at = time.monotonic()
-                self._numbers = numbers
-        elif isinstance(event, (Finished, Failed)):
-            self.task = None
-
-    def held_bytes(self) -> int:
-        """Return its resident memory, also while it cannot tell; where the kernel does not say, as told last."""
-        with suppress(OSError):
-            return max(self.memory_bytes, resident_bytes(self._process.pid))
-        return self.memory_bytes
-
-    def read_output(self) -> list[Event]:
-        """Return the lines the process has printed since the last call."""
-        try:
-            data: bytes | None = self.output.read(_READ_BYTES)
-        except OSError:
-            data = b""
-        if data is None:
-            return []
-        if not data:
-            self.output_open = False
-        if self._unfinished and (not data or len(self._unfinished) > _READ_BYTES):
-            data += b"\n"  # the last line of all, or one that does not end
-        self._printed = (self._printed + data)[-_LAST_LINES_BYTES:]
-        *lines, self._unfinished = (self._unfinished + data).split(b"\n")
-        return [Said(line.decode("utf-8", "replace")) for line in lines]
-
-    def read_all_output(self) -> list[Event]:
-        """Return the lines the process has printed by now, also one that has no end yet."""
-        events: list[Event] = []
-        for _ in range(_FULL_PIPE_READS):  # it may be printing on and on
-            if self.output_open:
-                events += self.read_output()
-        if self._unfinished:
-            events.append(Said(self._unfinished.decode("utf-8", "replace")))
-            self._unfinished = b""
-        return events
-
-    def kill(self, grace_s: float = 0) -> list[Event]:
-        """End the process, unless it ends by itself within the grace, and return what it had printed."""
-        try:
-            self._process.wait(grace_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        events = self.read_output() if self.output_open else []
-        self.connection.close()
-        self.output.close()
-        self.output_open = False
-        return events
-
-    def death(self) -> str:
-        code = self._process.returncode
-        if code is not None and code < 0:
-            return f"its worker was killed by {signal.Signals(-code).name}"
-        return f"its worker ended with exit code {code}"
-
-    def last_lines(self) -> str:
-        return " / ".join(self._printed.decode("utf-8", "replace").split("\n")[-4:]).strip(" /")
-
-
-def resident_bytes(process: int | str) -> int:
-    """Return the resident memory of a process, ``self`` for ours.
-
-    Raises:
-        OSError: the kernel does not tell (it is not Linux), or there is no such process.
-    """
-    pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGESIZE")
-
-
-EngineMaker = Callable[[Setup], Engine]
+def _said(lines: list[str]) -> list[Event]:
+    return [Said(line) for line in lines]

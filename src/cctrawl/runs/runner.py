@@ -76,6 +76,7 @@ class Runner:
         totals = self._ledger.totals()
         self._total, self._done, self._failed = totals.inputs, totals.done, totals.failed
         self._fresh = iter(self._ledger.inputs(WAITING))
+        self._are_dealt = False  # all of them
         self._again: list[tuple[float, int, str]] = []
         self._in_flight: dict[int, Task] = {}
         self._finished: list[tuple[Task, TaskResult]] = []  # durable, not entered yet
@@ -113,14 +114,17 @@ class Runner:
                 self._progress.note(f"({self._shown_lines - _SHOWN_LINES:,} more lines of the job are not shown)")
 
     def _deal(self) -> bool:
-        """Give the engine what it can take; return whether anything is left to wait for."""
-        while self._engine.free() and not self._must_learn_columns():
+        """Give the engine what it can take; return whether anything is left to do or to wait for."""
+        while self._can_deal():
             task = self._next_task()
             if task is None:
                 break
             self._in_flight[task.position] = task
             self._engine.submit(task)
-        return bool(self._in_flight or self._again)
+        return bool(self._in_flight or self._again or not self._are_dealt)
+
+    def _can_deal(self) -> bool:
+        return bool(self._engine.free()) and not self._must_learn_columns()
 
     def _must_learn_columns(self) -> bool:
         """Without declared columns the first input with rows decides them: in list order, for all runs alike."""
@@ -135,6 +139,7 @@ class Runner:
         else:
             row = next(self._fresh, None)
             if row is None:
+                self._are_dealt = True
                 return None
             position, location = row.position, row.location
         # A part has a name of its own per try: what an earlier one may still be writing cannot get into it.
@@ -143,7 +148,7 @@ class Runner:
 
     def _pause_s(self) -> float:
         until = [self._enter_at] if self._finished else []
-        if self._again and self._engine.free():
+        if self._again and self._can_deal():
             until.append(self._again[0][0])
         return min([_TURN_S, *(max(0.0, moment - time.monotonic()) for moment in until)])
 

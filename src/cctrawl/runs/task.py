@@ -10,7 +10,7 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cctrawl.errors import AbortedError, CctrawlError, JobError
+from cctrawl.errors import CctrawlError, JobError
 from cctrawl.failures import RETRY, STOP, verdict_of
 from cctrawl.output import PartSummary, PartWriter, open_part
 from cctrawl.runs.conditions import NO_CONDITIONS, Conditions
@@ -43,6 +43,7 @@ class Setup:
         on_damage: ``skip`` or ``raise``.
         settings: how to ask for bytes.
         where: which records the job gets.
+        asks_for_rates: the shared rate budget is not on this machine: workers ask the engine's owner for it.
     """
 
     job: JobReference
@@ -51,6 +52,7 @@ class Setup:
     on_damage: str
     settings: Settings
     where: Conditions = NO_CONDITIONS
+    asks_for_rates: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,16 +105,22 @@ class TaskFailure:
         message: what happened.
         details: the traceback in the user's code, if it was the job.
         hint: what to do next.
+        is_local: with ``stop``, the trouble is this machine's own: others may go on without it.
     """
 
     verdict: str
     message: str
     details: str = ""
     hint: str | None = None
+    is_local: bool = False
 
 
 class _DiskError(Exception):
     """Writing the part failed; not the job's fault, nor the input's."""
+
+
+class _MachineError(Exception):
+    """This machine is set up wrongly for the input, and for all that lie where it does."""
 
 
 @dataclass
@@ -164,7 +172,9 @@ def run_task(
         return _run(task, setup, job, transport, progress)
     except _DiskError as error:
         hint = "is the disk full, or the output folder gone? Everything so far is kept: the same command goes on"
-        return TaskFailure(STOP, f"{task.part.parent}: {error}", hint=hint)
+        return TaskFailure(STOP, f"{task.part.parent}: {error}", hint=hint, is_local=True)
+    except _MachineError as error:
+        return TaskFailure(STOP, str(error), hint=getattr(error.__cause__, "hint", None), is_local=True)
     except CctrawlError as error:
         return TaskFailure(verdict_of(error), str(error), getattr(error, "details", ""), error.hint)
     except Exception as error:  # noqa: BLE001 - a worker outlives whatever one input does
@@ -211,7 +221,7 @@ def _prepare(transport: Transport, location: str) -> None:
     try:
         transport.prepare(location)
     except CctrawlError as error:  # of this machine, not of the input
-        raise AbortedError(str(error), hint=error.hint) from error
+        raise _MachineError(str(error)) from error
 
 
 def _write_rows(job: Job, records: _Records, writer: PartWriter) -> None:

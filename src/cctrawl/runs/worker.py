@@ -5,15 +5,23 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import os
+import queue
 import resource
 import signal
 import sys
 import threading
 import time
+import traceback
+from contextlib import suppress
 from multiprocessing.connection import Connection
+from typing import NoReturn
 
+from cctrawl.errors import CctrawlError
+from cctrawl.failures import RETRY
 from cctrawl.output import prepare_process
-from cctrawl.runs.engine import Failed, Finished, Progressed, Said, resident_bytes
+from cctrawl.runs.engine import Failed, Finished, Progressed, Said
+from cctrawl.runs.jobs import Job
+from cctrawl.runs.process import resident_bytes
 from cctrawl.runs.task import IMPORTING, Setup, Task, TaskFailure, TaskProgress, run_task
 from cctrawl.transport import Transport, TransportEvent
 
@@ -37,24 +45,36 @@ def main(descriptor: int) -> None:
     try:
         _Worker(connection, connection.recv()).serve()
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        os._exit(0)  # the driver is gone: there is nobody to tell, and nothing to keep
+        _end()
 
 
 class _Worker:
     def __init__(self, connection: Connection, setup: Setup) -> None:
         self._connection = connection
         self._sending = threading.Lock()
+        self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
         self._setup = setup
-        self._job = setup.job.load()
+        self._job = _load(setup)
         prepare_process(setup.format)
         self._transport = Transport(setup.settings, ramp=True, on_event=self._say)
 
     def serve(self) -> None:
+        threading.Thread(target=self._listen, daemon=True).start()
         self._send("ready")
         while True:
-            self._do(self._connection.recv())
+            self._do(self._tasks.get())
+
+    def _listen(self) -> None:
+        """Take everything off the connection, also while a task is under way."""
+        with suppress(EOFError, OSError):
+            while True:
+                self._tasks.put(self._connection.recv())
+        _end()
 
     def _do(self, task: Task) -> None:
+        if isinstance(self._job, TaskFailure):
+            self._send(Failed(task.position, self._job))
+            return
         progress = TaskProgress()
         report = _Report(self, task.position, progress, self._transport)
         report.start()
@@ -80,7 +100,7 @@ class _Worker:
         try:
             self._send(event)
         except OSError:
-            os._exit(0)
+            _end()
 
 
 class _Report(threading.Thread):
@@ -120,6 +140,29 @@ class _Report(threading.Thread):
             memory_bytes=_memory_bytes(),
             cpu_s=time.process_time() - self._cpu_began_s,
         )
+
+
+def _load(setup: Setup) -> Job | TaskFailure:
+    """Return the job; where it cannot be loaded, what to answer to each task instead.
+
+    Dying of it would look as if a worker could not live here, and would take what others do along.
+    """
+    try:
+        return setup.job.load()
+    except CctrawlError as error:
+        is_missing = isinstance(error.__cause__, ModuleNotFoundError)
+        hint = "install it where this worker runs" if is_missing else error.hint
+        return TaskFailure(RETRY, str(error), getattr(error, "details", ""), hint)
+    except Exception as error:  # noqa: BLE001 - what a user's class does when it is unpickled, for one
+        details = "".join(traceback.format_exception(error))
+        return TaskFailure(RETRY, f"{setup.job.name} cannot be loaded: {type(error).__name__}: {error}", details)
+
+
+def _end() -> NoReturn:
+    """End this process and all it has started: the driver is gone, there is nobody to tell, and nothing to keep."""
+    if os.getpgrp() == os.getpid():  # a group of our own, as the engine makes it
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(0)
 
 
 def _die_with(driver: int) -> None:

@@ -46,12 +46,13 @@ class JobReference:
 
         Raises:
             InvalidInputError: there is no such module or function.
-            JobError: the module raised while it was imported.
+            JobError: the module, or one that the job uses, raised while it was imported.
         """
         if self.pickled:
             import cloudpickle  # noqa: PLC0415 - only for jobs without a home
 
-            loaded: Job = cloudpickle.loads(self.pickled)
+            with _importing(self.name):  # of the modules it uses
+                loaded: Job = cloudpickle.loads(self.pickled)
             return loaded
         place, _, attribute = self.target.rpartition(":")
         module = _module_of_file(Path(place)) if place.endswith(".py") else _module_by_name(place)
