@@ -1,6 +1,8 @@
 # Two commands for a fresh clone; they need Python 3.10 or newer and nothing else.
 #   make demo    runs the main job on a small fake Common Crawl, offline
 #   make test    runs the tests
+# `make test` skips, and says so, what this machine cannot do: the tests on fake hosts want Linux, root, and Debian's
+# openssh-server, openssh-client and iproute2; those with Spark, and with real files, see .ci/run.
 # `make bench` needs an hour, 10 GB, and for some of it Java 17, nginx and libnginx-mod-http-lua besides.
 PYTHON ?= python3
 BIN := .venv/bin

@@ -2,14 +2,14 @@
 
 `build` writes it into a folder: several crawls with ``collinfo.json``, path listings, WARC, WAT and WET files and
 both indexes, and returns a `FakeCrawls` that knows what is in it. `FakeServer` serves a folder on loopback, with
-faults on demand. `WarcWriter` writes WARC files of your own. ``python -m cctrawl.testing FOLDER --serve`` does it
-all from a shell.
+faults on demand. `WarcWriter` writes WARC files of your own. `FakeHosts` are machines to reach by ssh, with faults
+on demand. ``python -m cctrawl.testing FOLDER --serve`` does the first two from a shell.
 
 Read in this order: ``build`` (what lies where), ``archive`` (the records of a file), ``answer``, ``pages``,
 ``wordpress`` and ``sites`` with ``corpus`` (what the fake web answers), ``derived`` (WAT, WET), ``arc``
 (crawls before WARC), ``cdxj`` (the index in lines), ``columnar`` with ``rows``, ``generations`` and ``footers``
 (the index in Parquet), ``catalogue`` (collinfo.json and path listings), ``writer`` (WARC bytes); ``server`` and
-``faults``.
+``faults``; ``hosts`` with ``guardian`` (machines to reach by ssh).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from cctrawl.testing.faults import (
     WrongLength,
     XmlWith200,
 )
+from cctrawl.testing.hosts import FakeHosts
 from cctrawl.testing.server import FakeServer, LoggedRequest
 from cctrawl.testing.writer import Member, WarcWriter, gzip_member, http_message, sha1_digest
 
@@ -42,6 +43,7 @@ __all__ = [
     "CutBody",
     "DropRandomly",
     "FakeCrawls",
+    "FakeHosts",
     "FakeIndexFile",
     "FakePage",
     "FakeRowGroup",

@@ -83,12 +83,13 @@ class LoggedRequest:
 
 
 class FakeServer:
-    """Serves a folder on loopback until it is closed; use it as a context manager.
+    """Serves a folder, on loopback by default, until it is closed; use it as a context manager.
 
     Args:
         folder: what is served; it may change while it is.
         faults: what goes wrong, see ``cctrawl.testing.faults``.
         seed: random faults are drawn from it.
+        address: of this machine, where it listens; `FakeHosts` reach another one than loopback.
         port: 0 for any free port.
         tls: serve https with the certificate and key that this context has loaded.
 
@@ -108,6 +109,7 @@ class FakeServer:
         faults: Sequence[Fault] = (),
         *,
         seed: int = 0,
+        address: str = "127.0.0.1",
         port: int = 0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -116,8 +118,8 @@ class FakeServer:
         self._seed = seed
         self._began_s = time.monotonic()
         self.set_faults(faults)
-        self._server = _Server(("127.0.0.1", port), self, tls)
-        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}/"
+        self._server = _Server((address, port), self, tls)
+        self.url = f"http{'s' if tls else ''}://{address}:{self._server.server_address[1]}/"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
