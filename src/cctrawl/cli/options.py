@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from cctrawl.errors import InvalidInputError
-from cctrawl.settings import Settings
+from cctrawl.settings import Settings, parse_duration
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -203,6 +203,70 @@ def where_options(function: Function) -> Function:
     for option in reversed(_WHERE):
         function = option(function)
     return function
+
+
+_ON_HOSTS = (
+    click.option("--tunnel", is_flag=True, help="All through the ssh connections; no port is opened on a network."),
+    click.option("--python", metavar="PATH", help="The interpreter on hosts whose line names none. [python3]"),
+    click.option("--workdir", metavar="FOLDER", help="A folder on hosts whose line names none, for scratch files."),
+)
+_ELSEWHERE = (
+    click.option(
+        "--hosts",
+        metavar="FILE",
+        shell_complete=complete_file,
+        help="Run on these hosts: [user@]host[:port] [workers] a line.",
+    ),
+    *_ON_HOSTS,
+    click.option("--require-all", is_flag=True, help="Begin only if every host of --hosts can be used."),
+    click.option("--scheduler", metavar="URL", help="Run on the Dask cluster of this scheduler: tcp://…, tls://…."),
+    click.option(
+        "--scheduler-file",
+        metavar="FILE",
+        shell_complete=complete_file,
+        help="The same, by the file in which it tells its address.",
+    ),
+    click.option("--dashboard", is_flag=True, help="Print the address of Dask's live page."),
+    click.option(
+        "--lease",
+        type=Quantity("time", parse_duration),
+        default="20s",
+        metavar="TIME",
+        help="Hosts that hear nothing of us for so long end their work. [20s]",
+    ),
+)
+# Where the workers are, and what goes with that, each with what stands for nothing.
+_PLACES = {"hosts": None, "scheduler": None, "scheduler_file": None}
+_WITH_HOSTS = {"tunnel": False, "python": None, "workdir": None, "require_all": False}
+_WITH_ANY = {"dashboard": False}
+
+
+def host_options(function: Function) -> Function:
+    """Add what every command has that takes a hosts file: ``tunnel``, ``python``, ``workdir``."""
+    for option in reversed(_ON_HOSTS):
+        function = option(function)
+    return function
+
+
+def elsewhere_options(function: Function) -> Function:
+    """Add what sends a run to other machines; see `see_elsewhere`."""
+    for option in reversed(_ELSEWHERE):
+        function = option(function)
+    return function
+
+
+def see_elsewhere(context: click.Context, options: dict[str, Any]) -> None:
+    """Pass over standing wishes of variables and ``config.toml`` that do not fit what the command line says."""
+    said = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    places = {name for name in _PLACES if options[name]}
+    places = places & said or places
+    fitting = said | places
+    if places:
+        fitting |= _WITH_ANY.keys()
+    if "hosts" in places:
+        fitting |= _WITH_HOSTS.keys()
+    others = {**_PLACES, **_WITH_HOSTS, **_WITH_ANY}
+    options.update({name: nothing for name, nothing in others.items() if name not in fitting})
 
 
 class FormatOption(click.Option):

@@ -21,9 +21,11 @@ from cctrawl.cli.options import (
     Quantity,
     Share,
     complete_file,
+    elsewhere_options,
     max_failures_option,
     network_options,
     quiet_option,
+    see_elsewhere,
     verbose_option,
     where_options,
 )
@@ -81,7 +83,9 @@ _LINE_CHARACTERS = 1 << 16  # what is no list of files may have no end of line e
     help="csv, jsonl or parquet. [by the ending; folder: parquet]",
 )
 @where_options
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="Worker processes. [one per core]")
+@click.option(
+    "--workers", type=click.IntRange(1), metavar="N", help="Worker processes; with --hosts on each. [one per core]"
+)
 @click.option(
     "--timeout",
     type=Quantity("time", parse_duration),
@@ -103,6 +107,7 @@ _LINE_CHARACTERS = 1 << 16  # what is no list of files may have no end of line e
     help="Skip damaged records, or fail their file. [skip]",
 )
 @max_failures_option
+@elsewhere_options
 @click.option("--retry-failed", is_flag=True, help="Try quarantined files again.")
 @click.option("--restart", is_flag=True, help="Drop what was done on this output and begin anew.")
 @click.option("--plan", is_flag=True, help="Only tell the files, bytes, requests and hours that are left.")
@@ -123,6 +128,7 @@ def run_command(context: click.Context, /, files: tuple[str, ...], **options: An
     cctrawl run my_job.py:count -c latest --kind wat --sample 0.1% -o out/ -f parquet
     cctrawl run text -c latest --where-language isl,dan -o texts/
     cctrawl run themes -c CC-MAIN-2016-07 --plan
+    cctrawl run themes -c CC-MAIN-2016-07 --hosts hosts.txt -o themes.csv
     cctrawl run themes --files local.warc.gz more/*.warc.gz -o - -f jsonl
     cctrawl files warc -c latest | shuf -n 20 | cctrawl run themes --files - -o some.csv
     cctrawl find '*.is' -c latest | cctrawl run themes --captures - -o themes.csv
@@ -141,6 +147,7 @@ def run_command(context: click.Context, /, files: tuple[str, ...], **options: An
         options["files"] = read_list(iter(partial(sys.stdin.readline, _LINE_CHARACTERS), ""))
     elif files:
         options["files"] = list(files)
+    see_elsewhere(context, options)
     measure = options.pop("measure")
     if options.pop("plan"):
         _plan(measure=measure, **options)
@@ -156,7 +163,10 @@ def run_command(context: click.Context, /, files: tuple[str, ...], **options: An
 
 
 # What a plan does not depend on.
-_NOT_PLANNED = ("timeout", "max_memory", "max_failures", "report", "quiet")
+_NOT_PLANNED = (
+    *("timeout", "max_memory", "max_failures", "report", "quiet"),
+    *("tunnel", "python", "workdir", "require_all", "dashboard", "lease"),
+)
 
 
 def _plan(*, measure: bool, **options: Any) -> None:  # noqa: ANN401 - the options are those of `run`

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.progress import open_progress
+from cctrawl.runs.cluster import LEASE, cluster_options
 from cctrawl.runs.conditions import Conditions, conditions
 from cctrawl.runs.history import resumable
 from cctrawl.runs.inputs import Selection, named_files, select
 from cctrawl.runs.jobs import load_job
+from cctrawl.runs.options import RunOptions
 from cctrawl.runs.picks import CaptureSelection, pick
-from cctrawl.runs.plan import Plan, planned
+from cctrawl.runs.plan import Crew, Plan, planned
 from cctrawl.runs.report import RunReport
-from cctrawl.runs.session import RunOptions, Session
+from cctrawl.runs.session import Session
 from cctrawl.runs.task import IMPORTING
 from cctrawl.settings import Settings, parse_duration, parse_size, path_text, usable_cores
 
@@ -45,6 +47,16 @@ def run(
     timeout: float | str = "30m",
     max_memory: int | str = 0,
     max_failures: float = 0.05,
+    hosts: str | os.PathLike[str] | None = None,
+    tunnel: bool = False,
+    python: str | None = None,
+    workdir: str | None = None,
+    require_all: bool = False,
+    scheduler: str | None = None,
+    scheduler_file: str | os.PathLike[str] | None = None,
+    client: Any | None = None,  # noqa: ANN401 - Dask has no types, and is an extra
+    dashboard: bool = False,
+    lease: float | str = LEASE,
     retry_failed: bool = False,
     restart: bool = False,
     report: str | os.PathLike[str] | None = None,
@@ -77,10 +89,23 @@ def run(
         where_type: only HTTP answers of these MIME types: ``"text/html"``, ``"text/*"``.
         where_language: only WET records, or captures, in one of these languages, by ISO 639-3: ``"isl"``.
         on_damage: ``"skip"`` damaged records and report them, or ``"raise"``: the file counts as failed.
-        workers: worker processes; one per core unless given.
+        workers: worker processes; one per core unless given. Over hosts those of each one whose line in the hosts
+            file says nothing else.
         timeout: seconds, or a text like ``"30m"``, without a further record after which a worker is ended.
         max_memory: bytes, or a text like ``"2GiB"``, above which a worker is ended; 0 for no limit.
         max_failures: the share of the last 200 inputs (and at least 20) that may fail before the run stops.
+        hosts: a hosts file: the workers are there, not on this machine. This and the next ones need the extra
+            ``cctrawl[cluster]``. None of them changes the rows: a run may go on with others, or without.
+        tunnel: everything goes through the ssh connections; no port is opened but on loopback.
+        python: the interpreter on hosts whose line names none.
+        workdir: the folder on hosts whose line names none, for what is only there while the run goes on.
+        require_all: begin only if every host of the file can be used; else those that can go on.
+        scheduler: the address of a Dask scheduler, ``"tcp://scheduler:8786"``, instead of a hosts file.
+        scheduler_file: the file in which a Dask scheduler tells its address.
+        client: a ``dask.distributed.Client`` of your own; it stays open.
+        dashboard: print the address of Dask's live page.
+        lease: seconds, or a text like ``"20s"``, after which hosts that hear nothing of us end what they do for
+            us; so long their inputs are not done elsewhere.
         retry_failed: try quarantined inputs again.
         restart: drop what was done on this output and begin anew.
         report: a file for the report as JSON.
@@ -97,9 +122,21 @@ def run(
         NotFoundError: no such crawl.
         TransportError: the file lists cannot be had.
         AbortedError: too much failed, the disk refuses, or patience is spent; calling again goes on.
-        EngineError: workers cannot start.
+        EngineError: workers cannot start, or no host can be used.
     """
     _refuse_recursion()
+    cluster = cluster_options(
+        hosts=hosts,
+        tunnel=tunnel,
+        python=python,
+        workdir=workdir,
+        require_all=require_all,
+        scheduler=scheduler,
+        scheduler_file=scheduler_file,
+        client=client,
+        dashboard=dashboard,
+        lease=lease,
+    )
     session = _session(
         job,
         output=output,
@@ -113,7 +150,8 @@ def run(
         where=conditions(where_host, where_status, where_type, where_language),
         on_damage=on_damage,
         options=RunOptions(
-            workers=usable_cores() if workers is None else workers,
+            workers=usable_cores() if workers is None and cluster is None else workers,
+            cluster=cluster,
             timeout_s=parse_duration(timeout),
             max_memory_bytes=parse_size(max_memory),
             max_failures=max_failures,
@@ -157,6 +195,10 @@ def plan_run(
     where_language: str | Iterable[str] | None = None,
     on_damage: str = "skip",
     workers: int | None = None,
+    hosts: str | os.PathLike[str] | None = None,
+    scheduler: str | None = None,
+    scheduler_file: str | os.PathLike[str] | None = None,
+    client: Any | None = None,  # noqa: ANN401 - Dask has no types, and is an extra
     retry_failed: bool = False,
     restart: bool = False,
     measure: bool = False,
@@ -182,6 +224,10 @@ def plan_run(
         where_language: as for `run`.
         on_damage: as for `run`.
         workers: as for `run`.
+        hosts: as for `run`; no host is asked.
+        scheduler: as for `run`; it is not asked.
+        scheduler_file: as for `run`.
+        client: as for `run`.
         retry_failed: as for `run`.
         restart: as for `run`.
         measure: run the job over one file, to nowhere, and listen to the network for 3 s: the hours at the rate
@@ -195,7 +241,7 @@ def plan_run(
         JobError: the file that is measured fails.
     """
     _refuse_recursion()
-    count = usable_cores() if workers is None else workers
+    cluster = cluster_options(hosts=hosts, scheduler=scheduler, scheduler_file=scheduler_file, client=client)
     in_force = settings or Settings.resolve()
     session = _session(
         job,
@@ -209,10 +255,11 @@ def plan_run(
         format=None if output is None and format == "parquet" else format,
         where=conditions(where_host, where_status, where_type, where_language),
         on_damage=on_damage,
-        options=RunOptions(workers=count, retry_failed=retry_failed, restart=restart),
+        options=RunOptions(workers=workers, cluster=cluster, retry_failed=retry_failed, restart=restart),
         settings=in_force,
     )
-    return planned(session, workers=count, cores=usable_cores(), settings=in_force, measure=measure)
+    crew = Crew.of_hosts() if cluster else Crew.here(workers)
+    return planned(session, crew=crew, settings=in_force, measure=measure)
 
 
 def _session(

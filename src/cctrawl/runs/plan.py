@@ -11,7 +11,7 @@ from cctrawl.progress import format_bytes, format_count, format_duration
 from cctrawl.runs.measurement import Measurement, network_bytes_per_s
 from cctrawl.runs.session import Session
 from cctrawl.runs.sizes import EXACT, Sizes
-from cctrawl.settings import Settings
+from cctrawl.settings import Settings, usable_cores
 from cctrawl.transport import locate, requests_per_s
 
 _BOUNDS = {"requests": "the rate of requests", "cpu": "the CPU", "network": "the network"}
@@ -30,7 +30,7 @@ class Plan:
         requests: requests it takes if nothing fails: one per file, or those for the records of captures.
         requests_per_s: how many may be made.
         hours_requests: the hours that the requests take at that rate.
-        workers: worker processes.
+        workers: worker processes; ``None`` if that is not known before the hosts are asked.
         records: records that would be read, if captures choose them.
         cpu_s_per_gb: CPU seconds of the job for 10^9 bytes, measured on one file.
         hours_cpu: the hours that the workers take at that.
@@ -47,7 +47,7 @@ class Plan:
     requests: int
     requests_per_s: float | None
     hours_requests: float | None
-    workers: int
+    workers: int | None
     records: int | None = None
     cpu_s_per_gb: float | None = None
     hours_cpu: float | None = None
@@ -69,13 +69,17 @@ class Plan:
         if self.hours_requests is not None:
             rate = f"{self.requests_per_s:g} requests/s"
             yield f"requests: {_hours(self.hours_requests)} at {rate}"
+        if self.workers is None:
+            yield "workers: one per core of each host, which is not known before it is asked"
         if self.hours_cpu is not None:
-            workers = format_count(self.workers, "worker")
+            workers = format_count(self.workers or 1, "worker")
             yield f"CPU: {_hours(self.hours_cpu)} with {workers}, {self.cpu_s_per_gb:.1f} s per GB"
         if self.hours_network is not None:
             yield f"network: {_hours(self.hours_network)} at {format_bytes(self.network_bytes_per_s or 0)}/s"
         if self.hours is not None:
             yield f"in all: about {_hours(self.hours)}, bound by {_BOUNDS[self.bound]}"
+        elif self.cpu_s_per_gb is not None:
+            yield f"CPU: {self.cpu_s_per_gb:.1f} s per GB, by a core of this machine"
         elif self.inputs:
             yield "hint: --measure runs one file first and tells the hours at the rate of CPU and network"
 
@@ -84,13 +88,37 @@ def _hours(hours: float) -> str:
     return format_duration(hours * 3600)
 
 
-def planned(session: Session, *, workers: int, cores: int, settings: Settings, measure: bool) -> Plan:
+@dataclass(frozen=True)
+class Crew:
+    """Who would do the work.
+
+    Attributes:
+        workers: worker processes; ``None`` if nobody knows before the hosts are asked.
+        cores: how many of them get a core of their own, at most; ``None`` for all.
+        is_here: whether they are on this machine, so that its network is theirs.
+    """
+
+    workers: int | None
+    cores: int | None = None
+    is_here: bool = False
+
+    @classmethod
+    def here(cls, workers: int | None) -> Crew:
+        """Return the workers of this machine: as many as asked for, else one per core."""
+        return cls(usable_cores() if workers is None else workers, usable_cores(), is_here=True)
+
+    @classmethod
+    def of_hosts(cls) -> Crew:
+        """Return the workers of hosts."""
+        return cls(None)
+
+
+def planned(session: Session, *, crew: Crew, settings: Settings, measure: bool) -> Plan:
     """Return what a session would take.
 
     Args:
         session: the session, not run yet.
-        workers: its worker processes.
-        cores: cores of this machine that it may use.
+        crew: who would work for it.
         settings: how it asks for bytes.
         measure: run one input to nowhere and listen to the network for 3 s.
 
@@ -98,10 +126,10 @@ def planned(session: Session, *, workers: int, cores: int, settings: Settings, m
         CctrawlError: the inputs cannot be told, or the one that is measured fails.
     """
     with closing(session):
-        return _planned(session, workers, cores, settings, measure=measure)
+        return _planned(session, crew, settings, measure=measure)
 
 
-def _planned(session: Session, workers: int, cores: int, settings: Settings, *, measure: bool) -> Plan:
+def _planned(session: Session, crew: Crew, settings: Settings, *, measure: bool) -> Plan:
     inputs, done = session.left()
     sizes = session.sizes(inputs) if inputs else Sizes(0, EXACT)
     requests = len(inputs) if sizes.requests is None else sizes.requests
@@ -115,27 +143,28 @@ def _planned(session: Session, workers: int, cores: int, settings: Settings, *, 
         requests=requests,
         requests_per_s=rate if limited else None,
         hours_requests=requests / rate / 3600 if limited else None,
-        workers=workers,
+        workers=crew.workers,
         records=sizes.records,
     )
     if not measure or not inputs:
         return plan
     taken = session.measured(inputs[0])
-    is_whole = sizes.records is None  # by ranges the requests bind, not the network
-    network = network_bytes_per_s(inputs[1:] or inputs, workers, settings) if is_whole else None
-    return with_measurement(plan, taken, network, cores=cores)
+    is_heard = crew.is_here and sizes.records is None  # by ranges the requests bind, not the network
+    network = network_bytes_per_s(inputs[1:] or inputs, crew.workers or 1, settings) if is_heard else None
+    return with_measurement(plan, taken, network, cores=crew.cores)
 
 
-def with_measurement(plan: Plan, taken: Measurement, network: float | None, *, cores: int) -> Plan:
+def with_measurement(plan: Plan, taken: Measurement, network: float | None, *, cores: int | None) -> Plan:
     """Return the plan with the hours that a measured input, and the network, lead to."""
     cpu_s_per_byte = taken.cpu_s / max(taken.source_bytes, 1)
-    at_once = max(1, min(plan.workers, cores, plan.inputs))
+    at_once = None if plan.workers is None else max(1, min(plan.workers, plan.inputs, cores or plan.workers))
     hours = {
         "requests": plan.hours_requests,
-        "cpu": plan.bytes * cpu_s_per_byte / at_once / 3600,
+        "cpu": None if at_once is None else plan.bytes * cpu_s_per_byte / at_once / 3600,
         "network": plan.bytes / network / 3600 if network else None,
     }
-    longest = max((value, name) for name, value in hours.items() if value is not None)
+    known = [(value, name) for name, value in hours.items() if value is not None]
+    longest = (None, "") if at_once is None else max(known)
     return replace(
         plan,
         cpu_s_per_gb=cpu_s_per_byte * 1e9,

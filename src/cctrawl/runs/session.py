@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from cctrawl.errors import AbortedError, CctrawlError, InvalidInputError
@@ -14,12 +14,14 @@ from cctrawl.failures import ABORTED, DONE, INCOMPLETE, INTERRUPTED, RESUME_HINT
 from cctrawl.output import format_of
 from cctrawl.progress import Progress
 from cctrawl.runs.conditions import NO_CONDITIONS, Conditions
-from cctrawl.runs.engine import LocalEngine
+from cctrawl.runs.engine import Engine
+from cctrawl.runs.engines import engine_for, local_engine
 from cctrawl.runs.history import RUNNING, RecordedProgress
 from cctrawl.runs.inputs import Selection
 from cctrawl.runs.jobs import Job, JobReference
 from cctrawl.runs.ledger import Identity, RunFolder, check, ledger_in
 from cctrawl.runs.measurement import Measurement, time_task
+from cctrawl.runs.options import RunOptions
 from cctrawl.runs.outputs import Output, place_of, refuse
 from cctrawl.runs.picks import CaptureSelection
 from cctrawl.runs.report import DamagedPlace, Effort, FailedInput, RunReport
@@ -28,33 +30,10 @@ from cctrawl.runs.sizes import Sizes
 from cctrawl.runs.task import Setup
 from cctrawl.runs.totals import Totals, has_totals
 from cctrawl.settings import Settings
-from cctrawl.store import FAILED, WAITING, HistoryRow
+from cctrawl.store import FAILED, WAITING, HistoryRow, LedgerFile
 
 ON_DAMAGE = ("skip", "raise")
 _MANY_ROWS = 5_000_000  # adding up takes some seconds then
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a run goes about its work; none of it changes its rows, so it may change between commands.
-
-    Attributes:
-        workers: worker processes.
-        timeout_s: a worker that takes no further record for so long is ended; 0 for no limit.
-        max_memory_bytes: a worker that holds more is ended; 0 for no limit.
-        max_failures: the share of the last 200 inputs that may fail.
-        retry_failed: try quarantined inputs again.
-        restart: drop what was done on this output and begin anew.
-        command: the command line behind the run, for the history; empty if Python called.
-    """
-
-    workers: int = 1
-    timeout_s: float = 1800.0
-    max_memory_bytes: int = 0
-    max_failures: float = 0.05
-    retry_failed: bool = False
-    restart: bool = False
-    command: str = ""
 
 
 class Session:
@@ -93,7 +72,7 @@ class Session:
     ) -> None:
         if on_damage not in ON_DAMAGE:
             raise InvalidInputError(f"no such --on-damage: {on_damage!r}", hint=f"choose {' or '.join(ON_DAMAGE)}")
-        if options.workers < 1:
+        if options.workers is not None and options.workers < 1:
             raise InvalidInputError(f"--workers {options.workers} is too few", hint="give at least 1")
         see_share(options.max_failures)
         selection.check(where)
@@ -119,18 +98,19 @@ class Session:
         """
         self._place.note = progress.note
         with self._folder() as folder, closing(self._selection):
-            goes_on = self._open(folder, progress)
-            recorded = self._recorded(folder, progress, goes_on=goes_on)
-            recorded.enter(RUNNING)
-            with closing(self._place.open(folder, self._format)) as output:
-                self._recover(output)
-                engine = self._engine(folder.ledger.totals().waiting)
-                limits = Limits(self._settings.tries, self._options.max_failures)
-                runner = Runner(folder, output, engine, recorded, limits, ranges_of=self._selection.ranges_of)
-                try:
-                    self._go_on(folder, output, runner, progress)
-                finally:
-                    engine.stop()
+            fresh = self._fresh_inputs(folder)
+            with self._engine(folder, fresh, progress) as engine:
+                goes_on = self._open(folder, fresh, progress)
+                recorded = self._recorded(folder, progress, goes_on=goes_on)
+                recorded.enter(RUNNING)
+                with closing(self._place.open(folder, self._format)) as output:
+                    self._recover(output)
+                    limits = Limits(self._settings.tries, self._options.max_failures)
+                    runner = Runner(folder, output, engine, recorded, limits, ranges_of=self._selection.ranges_of)
+                    try:
+                        self._go_on(folder, output, runner, progress)
+                    finally:
+                        engine.stop()
             state = self._state(folder)
             recorded.enter(state)
             return self._report(folder, state, runner.effort)
@@ -241,8 +221,11 @@ class Session:
             return self._selection.resolve(self._settings), 0
         with closing(ledger):
             check(ledger, self._identity())
-            states = (WAITING, FAILED) if self._options.retry_failed else (WAITING,)
-            return [row.location for row in ledger.inputs(*states)], ledger.totals().done
+            return list(self._left_in(ledger)), ledger.totals().done
+
+    def _left_in(self, ledger: LedgerFile) -> Iterator[str]:
+        states = (WAITING, FAILED) if self._options.retry_failed else (WAITING,)
+        return (row.location for row in ledger.inputs(*states))
 
     def sizes(self, inputs: Sequence[str]) -> Sizes:
         """Return what inputs bring with them: bytes, and requests and records where they are not read whole."""
@@ -254,7 +237,12 @@ class Session:
         Raises:
             JobError: the input failed.
         """
-        return time_task(self._engine(1), location, self._job.columns, self._selection.ranges_of(location))
+        return time_task(
+            local_engine(self._setup(), self._options),
+            location,
+            self._job.columns,
+            self._selection.ranges_of(location),
+        )
 
     def _identity(self) -> Identity:
         return Identity(
@@ -267,20 +255,26 @@ class Session:
             self._where.key,
         )
 
-    def _engine(self, inputs: int) -> LocalEngine:
-        setup = Setup(
+    @contextmanager
+    def _engine(self, folder: RunFolder, fresh: Sequence[str] | None, progress: Progress) -> Iterator[Engine]:
+        """Open what does the tasks; hosts only if something is left to do, and before anything is changed."""
+        left = self._left_in(folder.ledger) if fresh is None else fresh
+        engine = engine_for(
+            self._setup(), self._options, left, staged=folder.staged, job=self._job, note=progress.note
+        )
+        try:
+            yield engine
+        finally:
+            engine.stop()
+
+    def _setup(self) -> Setup:
+        return Setup(
             self._reference,
             self._format,
             self._place.is_folder and self._format == "csv",
             self._on_damage,
             self._settings,
             self._selection.asked_of_records(self._where),
-        )
-        return LocalEngine(
-            setup,
-            min(self._options.workers, inputs),
-            timeout_s=self._options.timeout_s,
-            max_memory_bytes=self._options.max_memory_bytes,
         )
 
     def _report(self, folder: RunFolder, state: str, effort: Effort) -> RunReport:
@@ -335,33 +329,44 @@ class Session:
                     with suppress(OSError):  # it holds something by now
                         path.parent.rmdir()
 
-    def _open(self, folder: RunFolder, progress: Progress) -> bool:
-        """Go on with the run of the folder, or begin one; tell whether it goes on."""
+    def _fresh_inputs(self, folder: RunFolder) -> list[str] | None:
+        """Return the inputs of a run that shall begin; ``None`` if the run of the folder goes on.
+
+        Raises:
+            CctrawlError: it can do neither; nothing was changed.
+        """
         self._selection.prepare(folder.path, self._where)
-        identity = self._identity()
-        goes_on = folder.begun and not self._options.restart
-        if goes_on:
-            folder.check(identity)
-            if self._options.retry_failed:
-                with folder.ledger.transaction():
-                    folder.ledger.release_failed()
-            totals = folder.ledger.totals()
-            if totals.waiting and totals.done:
-                progress.note(f"going on: {totals.done:,} of {totals.inputs:,} files are done")
+        if folder.begun and not self._options.restart:
+            folder.check(self._identity())
+            return None
+        inputs = self._selection.resolve(self._settings)
+        if not folder.begun and not folder.is_damaged:
+            self._see_no_stranger()
+        return inputs
+
+    def _open(self, folder: RunFolder, fresh: Sequence[str] | None, progress: Progress) -> bool:
+        """Go on with the run of the folder, or begin one; tell whether it goes on."""
+        if fresh is None:
+            self._resume(folder, progress)
         else:
-            inputs = self._selection.resolve(self._settings)  # before anything is dropped: it may fail
-            if not folder.begun and not folder.is_damaged:
-                self._see_no_stranger()
             if self._options.restart:
                 self._drop(folder)
                 folder.restart()
             if self._selection.named:
-                folder.keep_list(inputs)
-            folder.begin(identity, inputs)
+                folder.keep_list(fresh)
+            folder.begin(self._identity(), fresh)
         self._selection.keep()
         folder.drop_orphans()
         self._place.prepare()
-        return goes_on
+        return fresh is None
+
+    def _resume(self, folder: RunFolder, progress: Progress) -> None:
+        if self._options.retry_failed:
+            with folder.ledger.transaction():
+                folder.ledger.release_failed()
+        totals = folder.ledger.totals()
+        if totals.waiting and totals.done:
+            progress.note(f"going on: {totals.done:,} of {totals.inputs:,} files are done")
 
     def _see_no_stranger(self) -> None:
         """Refuse to overwrite what no run of ours has made."""
