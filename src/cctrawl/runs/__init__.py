@@ -3,7 +3,7 @@
 `jobs` says what a job is. `launch` is the public `run`: arguments in, report out. `session` is one command's part
 in a run: it opens the run's folder (`ledger`), resolves its `inputs`, and lets the `runner` deal them to an
 `engine`, whose `worker` processes (seen from outside: `process`) each do one `task` at a time: stream in, records,
-rows, a durable part. `engines` chooses the engine: this machine's, or that of `cluster`, whose workers are on others.
+rows, a durable part. `engines` chooses the engine: this machine's, or `cluster`, whose workers are on others.
 `outputs` makes parts visible rows; `report` says what happened; `history` keeps which runs there were. `plan` tells
 beforehand what a run would take, from `sizes` and a `measurement`. Read in this order.
 """

@@ -99,7 +99,9 @@ class Session:
         self._place.note = progress.note
         with self._folder() as folder, closing(self._selection):
             fresh = self._fresh_inputs(folder)
-            with self._engine(folder, fresh, progress) as engine:
+            with ExitStack() as engines:
+                engine = self._engine(folder, fresh, progress)
+                engines.callback(engine.stop)
                 goes_on = self._open(folder, fresh, progress)
                 recorded = self._recorded(folder, progress, goes_on=goes_on)
                 recorded.enter(RUNNING)
@@ -110,7 +112,7 @@ class Session:
                     try:
                         self._go_on(folder, output, runner, progress)
                     finally:
-                        engine.stop()
+                        engines.close()
             state = self._state(folder)
             recorded.enter(state)
             return self._report(folder, state, runner.effort)
@@ -255,17 +257,12 @@ class Session:
             self._where.key,
         )
 
-    @contextmanager
-    def _engine(self, folder: RunFolder, fresh: Sequence[str] | None, progress: Progress) -> Iterator[Engine]:
+    def _engine(self, folder: RunFolder, fresh: Sequence[str] | None, progress: Progress) -> Engine:
         """Open what does the tasks; hosts only if something is left to do, and before anything is changed."""
         left = self._left_in(folder.ledger) if fresh is None else fresh
-        engine = engine_for(
+        return engine_for(
             self._setup(), self._options, left, staged=folder.staged, job=self._job, note=progress.note
         )
-        try:
-            yield engine
-        finally:
-            engine.stop()
 
     def _setup(self) -> Setup:
         return Setup(
