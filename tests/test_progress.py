@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import dataclass
 
 import pytest
 
@@ -83,6 +84,69 @@ def test_trouble_is_in_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     clock[0] = 61.0
     shown.update(snapshot(total=9, failed=1, retries=2, refusals=3, resumed=0, damaged=4))
     assert "1 failed · 2 retries · 3 refusals · 4 damaged" in log.getvalue()
+
+
+@dataclass(frozen=True)
+class Host:
+    """What is shown of a host."""
+
+    name: str
+    state: str = "up"
+    workers: int = 4
+    files_done: int = 1
+    source_bytes: int = 0
+    last_error: str = ""
+
+
+def of_hosts(*hosts: Host) -> Snapshot:
+    """Return a snapshot of a run over hosts."""
+    return Snapshot(9, 2, 2.0, 0, {}, {}, {}, hosts=hosts)
+
+
+def test_hosts_have_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below the line of the whole, a log tells of each host its state, workers, files, rate and last error."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    log = io.StringIO()
+    shown = open_progress(stream=log)
+    shown.update(of_hosts(Host("h1", source_bytes=10**7)))
+    clock[0] = 60.0
+    shown.update(
+        of_hosts(Host("h1", source_bytes=7 * 10**7), Host("node-2", "lost", 1, 0, 0, "no\nanswer \x1b[2J"))
+    )
+    assert log.getvalue().splitlines()[1:] == [
+        "  h1     up       4 workers · 1 file · 1.0 MB/s",
+        "  node-2 lost     1 worker · 0 files · 0.0 MB/s · last error: no answer �[2J",
+    ]
+
+
+def test_of_many_hosts_those_in_trouble_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty hosts have a line, those that are not up first; the others are counted."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    log = io.StringIO()
+    shown = open_progress(stream=log)
+    clock[0] = 61.0
+    shown.update(of_hosts(*(Host(f"h{n}", "silent" if n == 40 else "up") for n in range(50))))
+    _, *hosts, rest = log.getvalue().splitlines()
+    assert [line.split()[0] for line in hosts] == ["h40", *(f"h{n}" for n in range(19))]
+    assert rest == "  … and 30 more"
+
+
+def test_hosts_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The live line has those of the hosts below it, cut to the width."""
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("LINES", "24")
+    screen = io.StringIO()
+    screen.isatty = lambda: True  # type: ignore[method-assign]  # a terminal
+    shown = open_progress(stream=screen)
+    shown.update(of_hosts(Host("h1"), Host("h2", "lost", last_error="x" * 90)))
+    shown.note("h2: lost")
+    shown.close()
+    lines = screen.getvalue().split("\n")
+    assert lines[1] == "  h1 up       4 workers · 1 file · 0.0 MB/s"
+    assert lines[2].startswith("  h2 lost     4 workers · 1 file · 0.0 MB/s · last error: x…\r\x1b[2K")
+    assert lines[2].endswith("h2: lost")
 
 
 @pytest.mark.parametrize(

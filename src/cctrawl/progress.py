@@ -1,5 +1,7 @@
 """How far a run or harvest is, on stderr: one live line on a terminal, one line a minute in a pipe or log.
 
+Below it a run over hosts has a line for each of them; of more than twenty for those in trouble first.
+
 Whoever works hands over a `Snapshot` every now and then; rates and the time left are worked out here.
 """
 
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.live import Live
 
@@ -20,6 +22,36 @@ _WINDOW_S = 30.0
 _LOG_INTERVAL_S = 60.0
 _LIVE_INTERVAL_S = 0.25
 _TOPIC_PAUSE_S = 10.0
+_SHOWN_HOSTS = 20
+_ERROR_CHARACTERS = 100
+
+
+class ShownHost(Protocol):
+    """A host that works on a run: `runs.engine.HostStatus` says what each means."""
+
+    @property
+    def name(self) -> str:
+        """The host."""
+
+    @property
+    def state(self) -> str:
+        """``up``, or what else it is."""
+
+    @property
+    def workers(self) -> int:
+        """Tasks it can do at once."""
+
+    @property
+    def files_done(self) -> int:
+        """Inputs it has done."""
+
+    @property
+    def source_bytes(self) -> int:
+        """Bytes read there."""
+
+    @property
+    def last_error(self) -> str:
+        """What went wrong there last."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +68,7 @@ class Snapshot:
         troubles: what went wrong so often, by name, shown when it is not 0.
         waiting: what everything waits for, if it does; for example a block.
         noun: what there is to do, in the plural.
+        hosts: the machines that work on it, if it is not this one alone.
     """
 
     total: int | None
@@ -47,6 +80,7 @@ class Snapshot:
     troubles: Mapping[str, int]
     waiting: str = ""
     noun: str = "files"
+    hosts: Sequence[ShownHost] = ()
 
 
 class Progress(Protocol):
@@ -86,7 +120,11 @@ class _Rates:
             self._began = now, snapshot.finished
             self._history.append((now, snapshot))
 
-    def line(self, snapshot: Snapshot) -> str:
+    def lines(self, snapshot: Snapshot) -> list[str]:
+        """Return the line of the whole, and those of its hosts."""
+        return [self._line(snapshot), *self._host_lines(snapshot.hosts)]
+
+    def _line(self, snapshot: Snapshot) -> str:
         self.begin(snapshot)
         now = time.monotonic()
         self._history.append((now, snapshot))
@@ -104,6 +142,21 @@ class _Rates:
         if snapshot.waiting or snapshot.total is not None:
             parts.append(snapshot.waiting or f"ETA {self._time_left(now, snapshot)}")
         return " · ".join(parts)
+
+    def _host_lines(self, hosts: Sequence[ShownHost]) -> Iterator[str]:
+        (then, earlier), (now, _) = self._history[0], self._history[-1]
+        before = {host.name: host.source_bytes for host in earlier.hosts}
+        width = max((len(host.name) for host in hosts), default=0)
+        in_trouble_first = sorted(hosts, key=lambda host: host.state == "up")
+        for host in (hosts if len(hosts) <= _SHOWN_HOSTS else in_trouble_first)[:_SHOWN_HOSTS]:
+            bytes_per_s = (host.source_bytes - before.get(host.name, 0)) / max(now - then, 1e-9)
+            parts = [f"  {host.name:{width}} {host.state:8} {format_count(host.workers, 'worker')}"]
+            parts += [format_count(host.files_done, "file"), f"{bytes_per_s / 1e6:.1f} MB/s"]
+            if host.last_error:
+                parts.append(f"last error: {one_line(host.last_error)}")
+            yield " · ".join(parts)
+        if len(hosts) > _SHOWN_HOSTS:
+            yield f"  … and {len(hosts) - _SHOWN_HOSTS:,} more"
 
     def _time_left(self, now: float, snapshot: Snapshot) -> str:
         began_s, began = self._began or (now, 0.0)
@@ -140,7 +193,7 @@ class _Log:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + self._interval_s
-            self.note(self._rates.line(snapshot))
+            self.note("\n".join(self._rates.lines(snapshot)))
 
     def note(self, message: str) -> None:
         print(message, file=self._stream, flush=True)
@@ -166,14 +219,20 @@ class _LiveLine:
             from rich.text import Text  # noqa: PLC0415 - only on a terminal
 
             self._next = now + _LIVE_INTERVAL_S
-            line = Text(self._rates.line(snapshot), no_wrap=True, overflow="ellipsis")
-            self._live.update(line, refresh=True)
+            text = Text("\n".join(self._rates.lines(snapshot)), no_wrap=True, overflow="ellipsis")
+            self._live.update(text, refresh=True)
 
     def note(self, message: str) -> None:
         self._live.console.print(message, soft_wrap=True)
 
     def close(self) -> None:
         self._live.stop()
+
+
+def one_line(text: str) -> str:
+    """Return the beginning of a text of another machine, as far as a terminal can show it without harm."""
+    words = " ".join(text.split())
+    return "".join(character if character.isprintable() else "�" for character in words[:_ERROR_CHARACTERS])
 
 
 def format_duration(seconds: float) -> str:

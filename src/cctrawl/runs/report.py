@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.failures import EXIT_CODES
-from cctrawl.progress import format_bytes, format_count, format_duration
+from cctrawl.progress import ShownHost, format_bytes, format_count, format_duration, one_line
 
 _NAMED = 10
 
@@ -44,6 +44,43 @@ class DamagedPlace:
     offset: int
     skipped_bytes: int
     reason: str
+
+
+@dataclass(frozen=True)
+class HostReport:
+    """What a host did in this command.
+
+    Attributes:
+        host: its name.
+        workers: tasks it could do at once.
+        files_done: inputs it has done.
+        source_bytes: bytes read there, also for inputs that were not done.
+        bytes_per_s: the same by the time of the whole command.
+        state: what it was at the end: ``up``, ``starting`` (it never came), ``silent``, ``lost`` or ``refused``.
+        last_error: what went wrong there last; empty for nothing.
+    """
+
+    host: str
+    workers: int
+    files_done: int
+    source_bytes: int
+    bytes_per_s: float
+    state: str
+    last_error: str
+
+    @classmethod
+    def of(cls, host: ShownHost, seconds: float) -> HostReport:
+        """Return what a host did in a command of so many seconds."""
+        bytes_per_s = round(host.source_bytes / max(seconds, 1e-9), 1)
+        return cls(
+            host.name,
+            host.workers,
+            host.files_done,
+            host.source_bytes,
+            bytes_per_s,
+            host.state,
+            host.last_error,
+        )
 
 
 @dataclass(frozen=True)
@@ -85,6 +122,7 @@ class RunReport:
         effort: what this command did.
         lists: files that list failures and damages, by name.
         totals: the file with the sums over all inputs; empty if the job declares none.
+        hosts: what each host did in this command; none if it ran on this machine.
     """
 
     job: str
@@ -102,6 +140,7 @@ class RunReport:
     effort: Effort = field(default_factory=Effort)
     lists: dict[str, str] = field(default_factory=dict)
     totals: str = ""
+    hosts: list[HostReport] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -143,6 +182,10 @@ class RunReport:
         effort = self.effort
         if effort.retries or effort.refusals:
             yield f"network: {effort.requests:,} requests, {effort.retries:,} retries, {effort.refusals:,} refusals"
+        away = [host for host in self.hosts if host.state != "up"]
+        if away:
+            title = f"hosts: {len(self.hosts) - len(away)} of {len(self.hosts)} were up at the end"
+            yield from self._listed(title, [_away(host) for host in away], None)
         for name, number in self.tallies.items():
             yield f"counted: {number:,} {name}"
         if self.damaged:
@@ -162,6 +205,11 @@ class RunReport:
             yield f"  {line}"
         if len(lines) > _NAMED:
             yield f"  … and {len(lines) - _NAMED:,} more"
+
+
+def _away(host: HostReport) -> str:
+    state = "never came up" if host.state == "starting" else host.state
+    return f"{host.host}: {state}" + (f", {one_line(host.last_error)}" if host.last_error else "")
 
 
 def _tried(tries: int) -> str:

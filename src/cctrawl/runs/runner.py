@@ -268,6 +268,7 @@ class Runner:
                 "damaged": work.damaged,
             },
             waiting="waiting for the server" if now and all(event.waiting for event in now.values()) else "",
+            hosts=self._engine.hosts(),
         )
 
 

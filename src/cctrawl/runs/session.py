@@ -14,7 +14,7 @@ from cctrawl.failures import ABORTED, DONE, INCOMPLETE, INTERRUPTED, RESUME_HINT
 from cctrawl.output import format_of
 from cctrawl.progress import Progress
 from cctrawl.runs.conditions import NO_CONDITIONS, Conditions
-from cctrawl.runs.engine import Engine
+from cctrawl.runs.engine import Engine, HostStatus
 from cctrawl.runs.engines import engine_for, local_engine
 from cctrawl.runs.history import RUNNING, RecordedProgress
 from cctrawl.runs.inputs import Selection
@@ -24,7 +24,7 @@ from cctrawl.runs.measurement import Measurement, time_task
 from cctrawl.runs.options import RunOptions
 from cctrawl.runs.outputs import Output, place_of, refuse
 from cctrawl.runs.picks import CaptureSelection
-from cctrawl.runs.report import DamagedPlace, Effort, FailedInput, RunReport
+from cctrawl.runs.report import DamagedPlace, Effort, FailedInput, HostReport, RunReport
 from cctrawl.runs.runner import Limits, Runner
 from cctrawl.runs.sizes import Sizes
 from cctrawl.runs.task import Setup
@@ -112,10 +112,11 @@ class Session:
                     try:
                         self._go_on(folder, output, runner, progress)
                     finally:
+                        hosts = engine.hosts()
                         engines.close()
             state = self._state(folder)
             recorded.enter(state)
-            return self._report(folder, state, runner.effort)
+            return self._report(folder, state, runner.effort, hosts)
 
     def close(self) -> None:
         """Let go of what a plan has opened."""
@@ -274,7 +275,7 @@ class Session:
             self._selection.asked_of_records(self._where),
         )
 
-    def _report(self, folder: RunFolder, state: str, effort: Effort) -> RunReport:
+    def _report(self, folder: RunFolder, state: str, effort: Effort, hosts: Sequence[HostStatus]) -> RunReport:
         ledger = folder.ledger
         totals = ledger.totals()
         asked = self._place.counters
@@ -305,6 +306,7 @@ class Session:
             ),
             lists=lists,
             totals=self._shown_totals(),
+            hosts=[HostReport.of(host, effort.seconds) for host in hosts],
         )
 
     @contextmanager
