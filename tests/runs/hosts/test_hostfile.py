@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cctrawl.errors import InvalidInputError, NotFoundError
+from cctrawl.errors import InvalidInputError
 from cctrawl.runs.hosts import Host, read_hosts
 
 
 def read(tmp_path: Path, text: str) -> list[Host]:
+    """Return the hosts of a text."""
     file = tmp_path / "hosts.txt"
     file.write_text(text, encoding="utf-8")
     return read_hosts(file)
@@ -104,7 +105,7 @@ def test_a_line_that_is_none_is_named(tmp_path: Path, line: str, said: str) -> N
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     """Absent, a folder, no text, or without a host: said with what such a file looks like."""
-    with pytest.raises(NotFoundError, match="there is no hosts file"):
+    with pytest.raises(InvalidInputError, match="there is no hosts file"):
         read_hosts(tmp_path / "absent")
     with pytest.raises(InvalidInputError, match="cannot be read"):
         read_hosts(tmp_path)

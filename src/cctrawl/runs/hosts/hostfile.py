@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cctrawl.errors import InvalidInputError, NotFoundError
+from cctrawl.errors import InvalidInputError
 
 # A word; what stands in quotes may hold blanks and ``#``. A ``#`` that begins a word begins a comment.
 _PIECE = r"""[^\s"']|"[^"]*"|'[^']*'"""
@@ -57,14 +57,13 @@ def read_hosts(path: str | os.PathLike[str]) -> list[Host]:
             stands in brackets. ``localhost``, without user and port, is this machine.
 
     Raises:
-        NotFoundError: there is no such file.
         InvalidInputError: the file cannot be read, names no host, or has a line that is none; with its number.
     """
     name = os.fspath(path)
     try:
         text = Path(name).read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise NotFoundError(f"there is no hosts file {name!r}", hint=f"a host a line: {_FORM}") from error
+        raise InvalidInputError(f"there is no hosts file {name!r}", hint=f"a host a line: {_FORM}") from error
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"the hosts file {name!r} cannot be read: {error}", hint=_FORM) from error
     hosts = list(_hosts(text, name))
