@@ -29,13 +29,13 @@ def test_files_take_values_up_to_the_next_option(words: str, spread: str) -> Non
 @pytest.mark.parametrize(
     ("config", "words", "found"),
     [
-        ("hosts = 'absent.txt'\npython = '/p'", [], "--hosts: no such file: 'absent.txt'"),
+        ("hosts = 'absent.txt'\npython = '/p'", [], "there is no hosts file 'absent.txt'"),
         ("hosts = 'absent.txt'\npython = '/p'", ["--scheduler", "x:1"], "'x:1' is no address"),
-        ("scheduler = 'tcp://x:1'\ntunnel = true", ["--hosts", "absent.txt"], "no such file: 'absent.txt'"),
+        ("scheduler = 'tcp://x:1'\ntunnel = true", ["--hosts", "absent.txt"], "no hosts file 'absent.txt'"),
         ("tunnel = true\npython = '/p'\ndashboard = true\nlease = '5s'", [], "no such job"),
         ("", ["--tunnel"], "--tunnel goes with --hosts"),
         ("", ["--hosts", "a", "--scheduler", "tcp://x:1"], "do not go together"),
-        ("lease = '0'\nhosts = 'config.toml'", [], "--lease 0 gives"),
+        ("lease = '0'\nhosts = '/proc/sys/kernel/hostname'", [], "--lease 0 gives"),
     ],
 )
 def test_what_the_command_says_of_hosts_comes_first(

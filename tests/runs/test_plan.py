@@ -140,3 +140,25 @@ def test_a_job_that_fails_when_measured_is_named(files: list[Path]) -> None:
     """What the job raises on the measured file is the error, with the file's name."""
     with pytest.raises(JobError, match=r"00\.warc\.gz: .*ZeroDivisionError"):
         cctrawl.plan_run(fails, files=files, measure=True)
+
+
+def test_workers_of_hosts(files: list[Path], tmp_path: Path) -> None:
+    """Over hosts the plan has the workers that the hosts file and --workers tell; without, it says who knows."""
+    hosts = tmp_path / "hosts.txt"
+    hosts.write_text("h1 3\nh2\n")
+    assert cctrawl.plan_run(urls, files=files, hosts=hosts, workers=4).workers == 7
+    plan = cctrawl.plan_run(urls, files=files, hosts=hosts)
+    assert plan.workers is None
+    assert "cores of each host are not known before it is asked" in plan.summary()
+
+
+def test_what_is_measured_for_hosts(files: list[Path], tmp_path: Path) -> None:
+    """One file is run here; the hours are those of all workers of the hosts, if their number is known."""
+    hosts = tmp_path / "hosts.txt"
+    hosts.write_text("h1 3\nh2\n")
+    plan = cctrawl.plan_run(urls, files=files, hosts=hosts, workers=4, measure=True)
+    assert plan.cpu_s_per_gb is not None
+    assert plan.hours == pytest.approx(plan.bytes / 1e9 * plan.cpu_s_per_gb / 7 / 3600)
+    plan = cctrawl.plan_run(urls, files=files, hosts=hosts, measure=True)
+    assert (plan.hours, plan.bound) == (None, "")
+    assert "s per GB, by a core of this machine" in plan.summary()

@@ -258,7 +258,7 @@ def plan_run(
         options=RunOptions(workers=workers, cluster=cluster, retry_failed=retry_failed, restart=restart),
         settings=in_force,
     )
-    crew = Crew.of_hosts() if cluster else Crew.here(workers)
+    crew = Crew.elsewhere(workers, cluster) if cluster else Crew.here(workers)
     return planned(session, crew=crew, settings=in_force, measure=measure)
 
 

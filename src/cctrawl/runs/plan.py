@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from cctrawl.progress import format_bytes, format_count, format_duration
+from cctrawl.runs.cluster import ClusterOptions
 from cctrawl.runs.measurement import Measurement, network_bytes_per_s
 from cctrawl.runs.session import Session
 from cctrawl.runs.sizes import EXACT, Sizes
@@ -70,7 +71,7 @@ class Plan:
             rate = f"{self.requests_per_s:g} requests/s"
             yield f"requests: {_hours(self.hours_requests)} at {rate}"
         if self.workers is None:
-            yield "workers: one per core of each host, which is not known before it is asked"
+            yield "workers: the cores of each host are not known before it is asked"
         if self.hours_cpu is not None:
             workers = format_count(self.workers or 1, "worker")
             yield f"CPU: {_hours(self.hours_cpu)} with {workers}, {self.cpu_s_per_gb:.1f} s per GB"
@@ -108,9 +109,18 @@ class Crew:
         return cls(usable_cores() if workers is None else workers, usable_cores(), is_here=True)
 
     @classmethod
-    def of_hosts(cls) -> Crew:
-        """Return the workers of hosts."""
-        return cls(None)
+    def elsewhere(cls, workers: int | None, options: ClusterOptions) -> Crew:
+        """Return the workers of hosts, as far as the hosts file and ``--workers`` tell.
+
+        Raises:
+            InvalidInputError: the hosts file cannot be read.
+        """
+        if options.hosts is None:
+            return cls(None)
+        from cctrawl.runs.hosts import read_hosts  # noqa: PLC0415 - few runs have hosts
+
+        of_each = [host.workers or workers for host in read_hosts(options.hosts)]
+        return cls(None if None in of_each else sum(number or 0 for number in of_each))
 
 
 def planned(session: Session, *, crew: Crew, settings: Settings, measure: bool) -> Plan:

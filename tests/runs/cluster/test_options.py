@@ -55,7 +55,8 @@ def test_addresses_of_schedulers(address: str) -> None:
         ({"dashboard": True}, "--dashboard goes with --hosts or --scheduler"),
         ({"scheduler": "scheduler:8786"}, "no address of a Dask scheduler"),
         ({"scheduler": ""}, "no address of a Dask scheduler"),
-        ({"hosts": "absent.txt"}, "--hosts: no such file: 'absent.txt'"),
+        ({"hosts": "absent.txt"}, "there is no hosts file 'absent.txt'"),
+        ({"hosts": "wrong.txt"}, "wrong.txt, line 2: 'many' is no number of workers"),
         ({"scheduler_file": "absent.json"}, "--scheduler-file: no such file: 'absent.json'"),
         ({"hosts": "hosts.txt", "lease": 0}, "--lease 0 gives hosts no time"),
         ({"hosts": "hosts.txt", "lease": "soon"}, "no duration"),
@@ -67,6 +68,7 @@ def test_addresses_of_schedulers(address: str) -> None:
 def test_what_cannot_be(given: dict[str, object], words: str, hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Options that do not go together, and values that cannot be, are refused with a hint."""
     monkeypatch.chdir(hosts.parent)
+    Path("wrong.txt").write_text("h1\nh2 many\n")
     with pytest.raises(InvalidInputError) as refused:
         cluster_options(**given)  # type: ignore[arg-type]  # each of its own type
     assert words in str(refused.value)

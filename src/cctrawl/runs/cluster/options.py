@@ -77,15 +77,13 @@ def cluster_options(
     if not named:
         return None
     options = ClusterOptions(
-        hosts=None if hosts is None else _file("--hosts", hosts, "one host a line: [user@]host[:port] [workers]"),
+        hosts=None if hosts is None else _hosts_file(hosts),
         tunnel=tunnel,
         python=_text("--python", python, "for example /opt/cctrawl/bin/python"),
         workdir=_text("--workdir", workdir, "for example /tmp/cctrawl"),
         require_all=require_all,
         scheduler=_address(scheduler),
-        scheduler_file=None
-        if scheduler_file is None
-        else _file("--scheduler-file", scheduler_file, "is the scheduler up? It writes the file when it is"),
+        scheduler_file=None if scheduler_file is None else _scheduler_file(scheduler_file),
         client=client,
         dashboard=dashboard,
         lease_s=_lease_s(lease),
@@ -111,10 +109,21 @@ def _flag(name: str) -> str:
     return "client=" if name == "client" else "--" + name.replace("_", "-")
 
 
-def _file(flag: str, given: str | os.PathLike[str], what: str) -> Path:
-    path = local_path(path_text(given)).absolute()  # a job may change the working folder
+def _hosts_file(given: str | os.PathLike[str]) -> Path:
+    from cctrawl.runs.hosts import read_hosts  # noqa: PLC0415 - few runs have hosts
+
+    path = local_path(path_text(given))
+    read_hosts(path)  # a line that is wrong is told before anything is done
+    return path.absolute()  # a job may change the working folder
+
+
+def _scheduler_file(given: str | os.PathLike[str]) -> Path:
+    path = local_path(path_text(given)).absolute()
     if not path.is_file():
-        raise InvalidInputError(f"{flag}: no such file: {os.fspath(given)!r}", hint=what)
+        raise InvalidInputError(
+            f"--scheduler-file: no such file: {os.fspath(given)!r}",
+            hint="is the scheduler up? It writes the file when it is",
+        )
     return path
 
 
