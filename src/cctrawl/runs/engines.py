@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cctrawl.runs.engine import Engine, LocalEngine
-from cctrawl.runs.jobs import Job
 from cctrawl.runs.options import RunOptions
 from cctrawl.runs.task import Setup
 from cctrawl.transport import is_listed, is_url
 
 
 def engine_for(
-    setup: Setup, options: RunOptions, inputs: Iterable[str], *, staged: Path, job: Job, note: Callable[[str], None]
+    setup: Setup, options: RunOptions, inputs: Iterable[str], *, staged: Path, note: Callable[[str], None]
 ) -> Engine:
     """Return the engine that the options ask for. No host is asked if there is nothing to do.
 
@@ -22,7 +21,6 @@ def engine_for(
         options: how the run goes about its work.
         inputs: what is left to do.
         staged: the folder of parts that wait for their place.
-        job: the job that the setup names.
         note: hears what users should know of hosts.
 
     Raises:
@@ -40,10 +38,8 @@ def engine_for(
         timeout_s=options.timeout_s,
         max_memory_bytes=options.max_memory_bytes,
         staged=staged,
-        job=job,
         inputs=_files_of(left, setup.settings.base_url),
         note=note,
-        settings=setup.settings,
     )
     return engine
 

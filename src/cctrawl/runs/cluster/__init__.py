@@ -13,7 +13,7 @@ from cctrawl.runs.cluster.options import LEASE, ClusterOptions, cluster_options
 __all__ = ["LEASE", "ClusterOptions", "cluster_options"]
 
 # Dask is an extra, and takes a second to load.
-_HOMES = {"open_engine": "cctrawl.runs.cluster.engine"}
+_HOMES = {"open_engine": "cctrawl.runs.cluster.opening"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name

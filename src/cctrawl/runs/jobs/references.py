@@ -34,12 +34,14 @@ class JobReference:
         target: what is loaded: ``module:attribute``, ``/folder/my_job.py:attribute``; empty if ``pickled`` is used.
         pickled: the job itself, for functions of a notebook, a script or an interpreter.
         sha256: hash of the file, or of the code, that holds the job; tells when it was changed.
+        folder: a folder to import from, where the job's code has been unpacked; empty if there is none.
     """
 
     name: str
     target: str
     pickled: bytes
     sha256: str
+    folder: str = ""
 
     def load(self) -> Job:
         """Return the job.
@@ -48,6 +50,8 @@ class JobReference:
             InvalidInputError: there is no such module or function.
             JobError: the module, or one that the job uses, raised while it was imported.
         """
+        if self.folder and self.folder not in sys.path:
+            sys.path.append(self.folder)
         if self.pickled:
             import cloudpickle  # noqa: PLC0415 - only for jobs without a home
 

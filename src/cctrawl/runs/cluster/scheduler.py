@@ -1,0 +1,149 @@
+"""The Dask scheduler that a run works with: one of its own in this process, or one that is there already."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from cctrawl.errors import EngineError, TransportError
+from cctrawl.runs.cluster.options import ClusterOptions
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_CLOSE_S = 5
+_CONNECT_S = 20
+# For our own scheduler and workers. Their tasks hold nothing, fail only when a worker is lost, and are dealt again
+# by the runner alone, once it is sure that nobody is at work on them.
+CONFIG: dict[str, Any] = {
+    "distributed.admin.low-level-log-length": 100,
+    "distributed.comm.timeouts.connect": "20s",
+    "distributed.comm.timeouts.tcp": "30s",
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.worker-ttl": "5m",
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.terminate": False,
+    "distributed.worker.profile.enabled": False,
+}
+
+
+class Connection(ABC):
+    """A connection to a scheduler.
+
+    Attributes:
+        client: Dask's client.
+    """
+
+    client: Client
+
+    @property
+    def dashboard(self) -> str:
+        """The address of Dask's live page; empty if there is none."""
+        return str(self.client.dashboard_link or "")
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the scheduler is still there."""
+        return bool(self.client.status == "running")
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the scheduler; ours ends with this, and its workers with it."""
+
+
+class OwnScheduler(Connection):
+    """A scheduler in this process; it listens on one address, and speaks to nobody without our certificate.
+
+    Args:
+        address: the address of this machine to listen on.
+        dashboard: whether Dask's live page is wanted; it is on loopback, port 8787 if that is free.
+
+    Raises:
+        EngineError: it cannot listen there.
+    """
+
+    def __init__(self, address: str, *, dashboard: bool) -> None:
+        import dask  # noqa: PLC0415 - only where it is asked for
+        from distributed import Client, LocalCluster, Security  # noqa: PLC0415 - the same
+
+        self._stack = ExitStack()
+        self._quiet()
+        self._stack.enter_context(dask.config.set(CONFIG))
+        security = Security.temporary()
+        try:
+            self._cluster = LocalCluster(
+                n_workers=0,
+                host=address,
+                scheduler_port=0,
+                protocol="tls",
+                security=security,
+                dashboard_address="127.0.0.1:8787" if dashboard else "127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )
+        except (OSError, RuntimeError) as error:
+            self._stack.close()
+            raise EngineError(f"Dask cannot listen on {address}: {error}", hint="try --tunnel") from error
+        self.client = Client(self._cluster, security=security, set_as_default=False)
+        self.address = address
+        self.port = int(self._cluster.scheduler_address.rpartition(":")[2])
+        # What its workers need to be let in; they get it over ssh.
+        self.worker_security = {
+            "tls_ca_file": security.tls_ca_file,
+            "tls_worker_cert": security.tls_worker_cert,
+            "tls_worker_key": security.tls_worker_key,
+            "require_encryption": True,
+        }
+
+    def close(self) -> None:
+        """End the scheduler."""
+        self.client.close(_CLOSE_S)
+        self._cluster.close(_CLOSE_S)
+        self._stack.close()
+
+    def _quiet(self) -> None:
+        """Keep Dask from talking: what happens to hosts is told by us, once, and in the user's words."""
+        logger = logging.getLogger("distributed")
+        self._stack.callback(logger.setLevel, logger.level)
+        logger.setLevel(logging.CRITICAL)
+
+
+class ForeignScheduler(Connection):
+    """A scheduler that somebody else looks after.
+
+    Args:
+        options: which one: its address, its file, or a client.
+
+    Raises:
+        TransportError: it does not answer.
+    """
+
+    def __init__(self, options: ClusterOptions) -> None:
+        from distributed import Client  # noqa: PLC0415 - only where it is asked for
+
+        self._is_ours = options.client is None
+        if options.client is not None:
+            self.client = options.client
+            return
+        where = (
+            {"address": options.scheduler} if options.scheduler else {"scheduler_file": str(options.scheduler_file)}
+        )
+        named = options.scheduler or options.scheduler_file
+        try:
+            self.client = Client(**where, set_as_default=False, timeout=_CONNECT_S)
+        except (OSError, ValueError, TypeError) as error:
+            raise TransportError(
+                f"no Dask scheduler answers at {named}: {error}",
+                hint="is it running, and may this machine reach it? For tls:// set Dask's own tls settings",
+            ) from error
+
+    def close(self) -> None:
+        """Leave it as it was."""
+        if self._is_ours:
+            self.client.close(_CLOSE_S)
