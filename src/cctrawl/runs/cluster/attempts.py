@@ -34,7 +34,7 @@ class Attempt:
 
     number: int
     task: Task
-    future: Future
+    future: Future[None]
     addresses: list[str]
     agent: AgentRecord | None = None
     execution: str = ""

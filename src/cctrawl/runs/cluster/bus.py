@@ -42,8 +42,7 @@ class AgentBus:
         self._topic = topic_of(session)
         self._session = session
         self._takers = _takers_of(worker)
-        # The driver may do anything here, so unpickling what it says opens nothing.
-        self._takers[session] = lambda data: on_message(pickle.loads(data))  # noqa: S301 - see above
+        self._takers[session] = lambda data: on_message(pickle.loads(data))  # noqa: S301 - of the driver
 
     def send(self, agent: str, message: Up) -> None:
         """Tell the driver something; from any thread, in order for each."""
@@ -78,7 +77,8 @@ class DriverBus:
     Args:
         client: the driver's client.
         session: names the driver's session.
-        on_message: called with an agent's id and its message, in order, in the client's event loop: it must be quick.
+        on_message: called with an agent's id and its message, in order, in the client's event loop, so it must
+            be quick.
     """
 
     def __init__(self, client: Client, session: str, on_message: Callable[[str, Up], None]) -> None:

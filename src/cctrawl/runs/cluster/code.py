@@ -84,7 +84,7 @@ def _module(name: str) -> Luggage:
 
 
 def _folder_of_main() -> Path | None:
-    """Return the folder of the script that runs, or of the notebook or interpreter: where its imports look first."""
+    """Return the folder of the script that runs, or of the notebook or interpreter: imports look there first."""
     file = getattr(sys.modules.get("__main__"), "__file__", None)
     folder = Path(file).resolve().parent if file else Path.cwd()
     return None if _is_installed(folder / "x") else folder

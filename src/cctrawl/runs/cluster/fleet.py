@@ -23,7 +23,9 @@ from cctrawl.runs.hosts import (
     Problem,
     Refused,
     Unlinked,
+    find_ssh,
     read_hosts,
+    stop_links,
 )
 
 _LOOK_S = 1.0  # at the hosts file
@@ -60,6 +62,7 @@ class Fleet:
     Args:
         scheduler: what their workers connect to.
         options: what the user said.
+        key: names the run's output, the same for each command that goes on with it.
         workers: workers of hosts whose line tells no number; ``None`` for their cores.
         paths: local inputs that must be there.
         note: says something to the user.
@@ -76,6 +79,7 @@ class Fleet:
         scheduler: OwnScheduler,
         options: ClusterOptions,
         *,
+        key: str,
         workers: int | None,
         paths: Sequence[str],
         note: Callable[[str], None],
@@ -93,14 +97,16 @@ class Fleet:
         self.has_begun = False
         self._hosts = read_hosts(self._file)
         self._linking = Linking(
+            ssh="" if all(host.is_local for host in self._hosts) else find_ssh(),
+            key=key,
+            scheduler_port=scheduler.port,
+            spec=self._spec,
+            scheduler_address=None if options.tunnel else f"{scheduler.address}:{scheduler.port}",
+            tunnel=options.tunnel,
             python=options.python,
             workdir=options.workdir,
-            tunnel=options.tunnel,
-            scheduler_port=scheduler.port,
-            scheduler_address=None if options.tunnel else f"{scheduler.address}:{scheduler.port}",
-            spec=self._spec,
-            paths=paths,
             workers=workers,
+            paths=paths,
         )
 
     def start(self) -> None:
@@ -142,22 +148,21 @@ class Fleet:
     def stop(self) -> None:
         """End everything on all hosts."""
         links = [standing.link for standing in self._standings.values()]
-        for link in links:
-            link.hang_up()
-        for link in links:
-            link.stop()
+        stop_links(links)
 
     def _add(self, host: Host) -> None:
         link = Link(host, self._linking, self._events.put)
         self._standings[host.name] = _Standing(host, link, len(self._standings))
         link.start()
 
-    def _spec(self, host: Host, generation: int, scheduler: str) -> dict[str, Any]:
+    def _spec(self, linked: Linked) -> dict[str, Any]:
         """Return what a host is told when it is found fit."""
-        number = self._standings[host.name].number
+        number, generation = self._standings[linked.host.name].number, linked.generation
         return {
-            "name": f"{host.name}.{generation}",
-            "scheduler": scheduler,
+            "module": "cctrawl.runs.cluster.hostside",
+            "name": f"{linked.host.name}.{generation}",
+            "scheduler": f"tls://{linked.scheduler}",
+            "workers": linked.workers,
             # Dask tells workers apart by their addresses, which nobody need reach: one for each start of each host,
             # on loopback.
             "listen": f"127.{64 + number // 250 % 128}.{number % 250}.{1 + generation % 250}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import subprocess
 from collections import Counter
@@ -57,7 +58,7 @@ def open_engine(
         connection = OwnScheduler(address, dashboard=options.dashboard)
     try:
         if isinstance(connection, OwnScheduler):
-            fleet = Fleet(connection, options, workers=workers, paths=inputs, note=note)
+            fleet = Fleet(connection, options, key=_key_of(staged), workers=workers, paths=inputs, note=note)
         engine = ClusterEngine(
             connection,
             fleet,
@@ -79,6 +80,11 @@ def open_engine(
         engine.stop()
         raise
     return engine
+
+
+def _key_of(staged: Path) -> str:
+    """Return what names a run on hosts: the same for each command that goes on with it."""
+    return hashlib.sha256(f"{socket.gethostname()}\0{staged}".encode()).hexdigest()[:16]
 
 
 def address_seen_by(hosts: Sequence[Host]) -> str:

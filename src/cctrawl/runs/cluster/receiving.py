@@ -45,7 +45,7 @@ def sha256_of(part: Path) -> str:
 
 
 def see_shared(part: Path, size_bytes: int) -> None:
-    """See that a part that a host wrote to a shared folder is there; network file systems may tell so a little late.
+    """See that a part that a host wrote to a shared folder is there; a network file system may tell so late.
 
     Raises:
         FormatError: it is not there, or not whole.
