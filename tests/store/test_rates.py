@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HOST = "https://data.commoncrawl.org"
 
 
-def _count(row: HostRate) -> int:
+def _count(row: HostRate, _now: float) -> int:
     row.window_count += 1
     return row.window_count
 
@@ -33,7 +33,7 @@ def _count_often(path: Path, times: int) -> None:
 
 def _die_within_a_change(path: Path) -> None:
     book = RateBook(path)
-    book.change(HOST, lambda _: os.kill(os.getpid(), signal.SIGKILL))
+    book.change(HOST, lambda _, _now: os.kill(os.getpid(), signal.SIGKILL))
 
 
 def test_rows_are_kept(tmp_path: Path) -> None:
@@ -41,14 +41,15 @@ def test_rows_are_kept(tmp_path: Path) -> None:
     book = RateBook(tmp_path / "rates.sqlite")
     assert book.read(HOST) == HostRate()
 
-    def change(row: HostRate) -> str:
+    def change(row: HostRate, _now: float) -> str:
         row.tokens, row.known_path, row.refused_mixed = -1.5, "/a", 1
         return "returned"
 
-    assert book.change(HOST, change) == "returned"
+    kept = HostRate(tokens=-1.5, known_path="/a", refused_mixed=1)
+    assert book.change(HOST, change) == ("returned", kept)
     book.close()
     book = RateBook(tmp_path / "rates.sqlite")
-    assert book.read(HOST) == HostRate(tokens=-1.5, known_path="/a", refused_mixed=1)
+    assert book.read(HOST) == kept
     assert book.read("http://other") == HostRate()
     book.close()
 
@@ -79,7 +80,7 @@ def test_a_death_within_a_change_locks_nothing(tmp_path: Path) -> None:
     process.join()
     assert process.exitcode == -signal.SIGKILL
     book = RateBook(path)
-    assert book.change(HOST, _count) == 4
+    assert book.change(HOST, _count)[0] == 4
     book.close()
 
 
@@ -87,7 +88,7 @@ def test_a_failed_change_is_undone(tmp_path: Path) -> None:
     """When a change raises, the row stays as it was and the book usable."""
     book = RateBook(tmp_path / "rates.sqlite")
 
-    def change(row: HostRate) -> None:
+    def change(row: HostRate, _now: float) -> None:
         row.tokens = 7
         raise ValueError("no")
 

@@ -5,7 +5,9 @@ What the numbers mean is the business of ``cctrawl.transport.pacing``; this modu
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_VERSION = 2
+_VERSION = 3
 # The budget is worth less than the trouble of another version's table: each version has a file of its own.
 FILE_NAME = f"rates-{_VERSION}.sqlite"
 
@@ -38,6 +40,7 @@ class HostRate:
         measured_per_s: the rate measured in the window before.
         reduced_per_s: the rate right after the last cut; 0 while there was none.
         reduced_at: when that was.
+        cuts: how often that happened; a slot reserved before the last time is void.
         recover_s: seconds it takes from there to just under ``refused_per_s``.
         refused_per_s: the rate that was refused.
         cap_per_s: an upper limit after a block.
@@ -66,6 +69,7 @@ class HostRate:
     measured_per_s: float = 0.0
     reduced_per_s: float = 0.0
     reduced_at: float = 0.0
+    cuts: int = 0
     recover_s: float = 0.0
     refused_per_s: float = 0.0
     cap_per_s: float = 0.0
@@ -104,35 +108,59 @@ class RateBook:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._read: dict[str, tuple[float, HostRate]] = {}
         self._connection = open_database(path, schema=_SCHEMA, version=_VERSION, durable=False)
 
-    def read(self, host: str) -> HostRate:
-        """Return the row of a host as it is now; a new one when nothing is known."""
-        with self._lock, self._named_errors():
-            return self._row(host)
+    def read(self, host: str, age_s: float = 0.0) -> HostRate:
+        """Return the row of a host as it was at most ``age_s`` ago; a new one when nothing is known.
 
-    def change(self, host: str, change: Callable[[HostRate], T]) -> T:
-        """Let ``change`` alter the row of a host while nobody else can; return what it returns."""
+        It may be handed to several: do not alter it. Where many threads look before each request, an age
+        spares them the queue for the database.
+        """
+        now = time.monotonic()
+        read_at, row = self._read.get(host, (-math.inf, None))
+        if row is not None and now - read_at < age_s:
+            return row
+        if row is not None:
+            self._read[host] = now, row  # the others go on with it while this thread reads
         with self._lock, self._named_errors():
-            return self._changed(host, change)
+            row = self._row(host)
+        self._read[host] = now, row
+        return row
+
+    def change(self, host: str, change: Callable[[HostRate, float], T]) -> tuple[T, HostRate]:
+        """Let ``change`` alter the row of a host while nobody else can.
+
+        Args:
+            host: the host.
+            change: gets the row and the time.
+
+        Returns:
+            what ``change`` returns, and the row as it is now.
+        """
+        with self._lock, self._named_errors():
+            try:
+                return self._changed(host, change)
+            finally:
+                self._read.pop(host, None)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; may be called twice."""
         with self._lock:
             self._connection.close()
 
-    def _changed(self, host: str, change: Callable[[HostRate], T]) -> T:
+    def _changed(self, host: str, change: Callable[[HostRate, float], T]) -> tuple[T, HostRate]:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
             row = self._row(host)
-            result = change(row)
+            result = change(row, time.time())
             execute(_WRITE, (host, *astuple(row)))
         except BaseException:
             execute("ROLLBACK")
             raise
         execute("COMMIT")
-        return result
+        return result, row
 
     def _row(self, host: str) -> HostRate:
         found = self._connection.execute(_READ, (host,)).fetchone()

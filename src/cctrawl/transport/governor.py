@@ -1,8 +1,8 @@
 """How hard we ask: every request takes a ticket, waits for its slot, and reports what it was answered.
 
-The state is shared by all threads, processes and commands of a user through ``cctrawl.store.rates``; the arithmetic
-is in ``pacing``. A waiter reserves its slot and sleeps until then; only while somebody probes a block do the others
-look now and then.
+The state is shared by all threads, processes and commands of a user, on hosts too, through ``cctrawl.store.rates``
+and the ``entries`` made there; the arithmetic is in ``pacing``. A waiter reserves its slot, sleeps until then, and
+looks whether it still holds; only while somebody probes a block do the others look now and then.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cctrawl.settings import COLLINFO
 from cctrawl.store.rates import FILE_NAME, RateBook
 from cctrawl.transport import pacing
 from cctrawl.transport.allowance import BUCKET, DATA_HOST, allowance, is_common_crawl
+from cctrawl.transport.entries import Absolve, Memory, NoteAnswer, NoteProbe, NoteRefusal, Rates, Reserve
 from cctrawl.transport.events import TransportEvent
 from cctrawl.transport.location import host_of, is_url, path_of
 from cctrawl.transport.pacing import Limits, Policy
@@ -46,6 +47,7 @@ class Governor:
         counters: where waits and refusals are counted.
         on_event: who hears of refusals and blocks.
         probe: asks for a location once and tells whether the answer was no refusal.
+        rates: the shared state; ``None`` for the book in the data folder. It is closed with the governor.
     """
 
     def __init__(
@@ -57,18 +59,18 @@ class Governor:
         counters: Counters,
         on_event: Callable[[TransportEvent], None],
         probe: Callable[[str], bool],
+        rates: Rates | None = None,
     ) -> None:
         self.settings = settings
         self.policy = policy
         self.counters = counters
         self.on_event = on_event
         self.probe = probe
-        self._book = RateBook(settings.data_dir / FILE_NAME)
+        self._rates = rates or RateBook(settings.data_dir / FILE_NAME)
         self._base_host = host_of(settings.base_url) if is_url(settings.base_url) else ""
         self._ramp = ramp
         self._closed = threading.Event()
         self._lock = threading.Lock()
-        self._rows: dict[str, tuple[float, HostRate]] = {}
         self._asked: dict[str, int] = {}
         self._flushed_at: dict[str, float] = {}
         self._told_pause: dict[str, float] = {}
@@ -117,35 +119,22 @@ class Governor:
             raise TransportError("the transport is closed")
 
     def row(self, host: str) -> HostRate:
-        """Return the shared row of a host as it is now, give or take the slack that late waiters have, too.
-
-        Reading it for every request would make many threads queue for the database.
-        """
-        now = time.monotonic()
-        read_at, row = self._rows.get(host, (-math.inf, None))
-        if row is not None and now - read_at < self.policy.slack_s:
-            return row
-        if row is not None:
-            self._rows[host] = now, row  # the others go on with it while this thread reads
+        """Return the shared row of a host as it is now, give or take the slack that late waiters have, too."""
         with self._while_open():
-            row = self._book.read(host)
-        self._rows[host] = now, row
+            row = self._rates.read(host, self.policy.slack_s)
         if host not in self._blocked_before_s:  # pauses before our first request try nobody's patience
             self._blocked_before_s[host] = pacing.blocked_s(row, time.time())
         return row
 
-    def change(self, host: str, change: Callable[[HostRate], T]) -> T:
-        """Let ``change`` alter the shared row of a host while nobody else can; return what it returns."""
+    def change(self, host: str, change: Callable[[HostRate, float], T]) -> tuple[T, HostRate]:
+        """Let an entry alter the shared row of a host; return what it returns, and the row then."""
         with self._while_open():
-            try:
-                return self._book.change(host, change)
-            finally:
-                self._rows.pop(host, None)
+            return self._rates.change(host, change)
 
     def close(self) -> None:
         """Wake all waiters and close the shared state."""
         self._closed.set()
-        self._book.close()
+        self._rates.close()
 
     def asked(self, host: str) -> None:
         """Count a request of this process, to be reported with the next change of the row."""
@@ -189,14 +178,15 @@ class Governor:
                     hint="a block may last for hours: run the same command later, it goes on where it stopped",
                 )
             wait_s = min(wait_s, left_s)
-        if self._is_news(host, row.pause_from):
+        if self._is_news(host, row.paused_s):
             self.on_event(TransportEvent("paused", host, "refused again and again", wait_s))
         self.sleep(wait_s)
 
-    def _is_news(self, host: str, pause_from: float) -> bool:
+    def _is_news(self, host: str, paused_s: float) -> bool:
+        """Tell whether this pause was not told yet; the sum of those before it makes it known."""
         with self._lock:
-            is_new = self._told_pause.get(host) != pause_from
-            self._told_pause[host] = pause_from
+            is_new = self._told_pause.get(host) != paused_s
+            self._told_pause[host] = paused_s
             return is_new
 
     def probe_of(self, host: str, row: HostRate, refused: str) -> str:
@@ -236,11 +226,7 @@ class Ticket:
         self._location = location
         self._host = host_of(location)
         self._limits = governor.limits(self._host)
-        self._refused_at = 0.0
-        self._alone = 0
-        self._since_probe = 0
-        self._probes_seen: int | None = None
-        self._probes = 0
+        self._memory = Memory()
 
     @property
     def _path(self) -> str:
@@ -254,32 +240,36 @@ class Ticket:
         """
         governor = self._governor
         while True:
-            row = governor.row(self._host)
-            if pacing.is_free(row, time.time(), self._limits, governor.policy):
+            row, now = governor.row(self._host), time.time()
+            if pacing.is_free(row, now, self._limits, governor.policy):
                 break
-            admission, row = governor.change(self._host, self._reserve)
-            if admission.action == "probe":
-                self._probe(row)
-                continue
-            if admission.action == "wait":
-                governor.wait_for_pause(self._host, row, admission.at)
-                continue
-            wait_s = admission.at - time.time()
-            governor.sleep(wait_s)
-            if wait_s < 1 or not governor.row(self._host).pause_s:
+            until = pacing.paused_until(row, now, governor.policy)
+            if until is not None:
+                governor.wait_for_pause(self._host, row, until)
+            elif self._reserved_and_waited():
                 break
         governor.asked(self._host)
+
+    def _reserved_and_waited(self) -> bool:
+        """Take a slot and wait for it; tell whether it still holds then."""
+        governor = self._governor
+        entry = Reserve(governor.take_asked(self._host), self._limits, governor.policy)
+        admission, reserved = governor.change(self._host, entry)
+        if admission.action == "probe":
+            self._probe(reserved)
+        if admission.action != "go":
+            return False
+        wait_s = admission.at - time.time()
+        governor.sleep(wait_s)
+        return wait_s <= 0 or not pacing.is_void(reserved, governor.row(self._host))
 
     def answered(self, *, exists: bool) -> None:
         """Report an answer that is no refusal; ``exists``: with success."""
         governor = self._governor
-        now = time.time()
-        if self._refused_at or governor.is_flush_due(self._host, now):
-            self._refused_at = 0.0
-            self._alone = self._since_probe = self._probes = 0
-            self._probes_seen = None
-            path = self._path if exists else ""
-            governor.change(self._host, lambda row: self._note_answer(row, path))
+        if self._memory.refused_at or governor.is_flush_due(self._host, time.time()):
+            self._memory = Memory()
+            asked, path = governor.take_asked(self._host), self._path if exists else ""
+            governor.change(self._host, NoteAnswer(asked, path, self._limits.ramp))
 
     def refused(self, status: int, retry_after_s: float | None) -> None:
         """Report a refusal, and wait until this location may be asked again.
@@ -289,9 +279,13 @@ class Ticket:
         """
         governor = self._governor
         governor.counters.add(refusals=1)
-        row = governor.change(self._host, self._note_refusal)
+        entry = NoteRefusal(
+            governor.take_asked(self._host), self._path, self._memory, self._limits, governor.policy,
+            pause_s=governor.settings.block_pause,
+        )  # fmt: skip
+        self._memory, row = governor.change(self._host, entry)
         if self._is_trouble(row):
-            governor.change(self._host, lambda row: pacing.absolve(row, self._path))
+            governor.change(self._host, Absolve(self._path))
             kind = AccessDeniedError if status == 403 else TransportError
             raise kind(
                 f"{self._location} is refused with status {status} while others are answered",
@@ -305,44 +299,13 @@ class Ticket:
         governor.on_event(TransportEvent("refused", self._host, f"status {status}", wait_s, shown))
         governor.sleep(wait_s)
 
-    def _reserve(self, row: HostRate) -> tuple[pacing.Admission, HostRate]:
-        governor = self._governor
-        now = time.time()
-        pacing.observe(row, now, governor.take_asked(self._host), ramp=self._limits.ramp)
-        return pacing.reserve(row, now, self._limits, governor.policy), row
-
-    def _note_answer(self, row: HostRate, path: str) -> None:
-        now = time.time()
-        pacing.observe(row, now, self._governor.take_asked(self._host), ramp=self._limits.ramp)
-        pacing.answered(row, now, path)
-
-    def _note_refusal(self, row: HostRate) -> HostRate:
-        """Learn what happened since our refusal before, then add this one."""
-        governor = self._governor
-        now = time.time()
-        if self._probes_seen is None:
-            self._probes_seen = row.probes_answered
-        elif row.probes_answered != self._probes_seen:
-            self._probes += 1
-            self._probes_seen = row.probes_answered
-            self._since_probe = 0
-        if self._refused_at and row.answered_at > self._refused_at:
-            self._alone += 1
-        self._since_probe += 1
-        self._refused_at = now
-        pacing.observe(row, now, governor.take_asked(self._host), ramp=self._limits.ramp)
-        pacing.refused(
-            row, now, self._path, self._limits, governor.policy,
-            pause_s=governor.settings.block_pause, blameless=self._alone > 1,
-        )  # fmt: skip
-        return row
-
     def _is_trouble(self, row: HostRate) -> bool:
         """Tell whether this path is refused for itself: while others, or probes, are answered."""
-        if self._alone >= self._governor.policy.path_refusals:
+        memory, policy = self._memory, self._governor.policy
+        if memory.alone >= policy.path_refusals:
             return True
-        again = self._since_probe >= self._governor.policy.block_refusals
-        return self._probes >= 3 or (self._probes >= 1 and again and not row.refused_mixed)
+        again = memory.since_probe >= policy.block_refusals
+        return memory.probes >= 3 or (memory.probes >= 1 and again and not row.refused_mixed)
 
     def _probe(self, row: HostRate) -> None:
         """Ask once for a file known to exist and tell everybody what that means."""
@@ -351,12 +314,7 @@ class Ticket:
         governor.on_event(TransportEvent("probing", self._host))
         is_answered = governor.probe(location)
         other = location != self._host + row.refused_path or bool(row.refused_mixed)
-
-        def note(row: HostRate) -> HostRate:
-            pacing.probed(row, time.time(), governor.policy, is_answered=is_answered, other=other)
-            return row
-
-        row = governor.change(self._host, note)
+        _, row = governor.change(self._host, NoteProbe(governor.policy, is_answered=is_answered, other=other))
         if is_answered:
             rate = pacing.rate_in_force(row, time.time(), self._limits, governor.policy)
             governor.on_event(TransportEvent("resumed", self._host, rate_per_s=rate))

@@ -102,6 +102,24 @@ def reserve(row: HostRate, now: float, limits: Limits, policy: Policy) -> Admiss
     return Admission("go", at)
 
 
+def paused_until(row: HostRate, now: float, policy: Policy) -> float | None:
+    """Return until when a block makes us wait before we ask again; ``None`` if there is none, or a probe is due."""
+    return _paused_until(row, now, policy) if row.pause_s else None
+
+
+def is_void(reserved: HostRate, row: HostRate) -> bool:
+    """Tell whether a slot is void: since it was reserved, the rate was cut or everything paused.
+
+    The cut forgets the slots that were taken (``_reduce``), so whoever holds one has to reserve anew: a refusal
+    that one has met slows down at once all who wait, however many.
+
+    Args:
+        reserved: the row when it was reserved.
+        row: the row now.
+    """
+    return bool(row.pause_s) or row.cuts > reserved.cuts
+
+
 def observe(row: HostRate, now: float, asked: int, *, ramp: bool) -> None:
     """Count requests that went out, to know the real rate where no limit tells it."""
     if ramp and asked:
@@ -221,7 +239,9 @@ def _reduce(row: HostRate, now: float, *, to: float, knee: float, recover_s: flo
     row.refused_per_s = knee
     row.recover_s = recover_s
     row.reduced_at = now
-    row.tokens = min(row.tokens, 0.0)
+    row.cuts += 1
+    row.tokens = 0.0  # slots in the future are void, and so is what was saved up
+    row.ramp_next_at = min(row.ramp_next_at, now)
 
 
 def _capacity(row: HostRate, rate: float, limits: Limits, policy: Policy) -> float:
@@ -257,13 +277,20 @@ def _ramp_per_s(row: HostRate, now: float, limits: Limits, policy: Policy) -> fl
 
 
 def _during_pause(row: HostRate, now: float, policy: Policy) -> Admission:
-    end = row.pause_from + row.pause_s
-    if now < end:
-        return Admission("wait", end)
-    if now < row.probe_until:
-        return Admission("wait", min(row.probe_until, now + policy.probe_s / 60))
+    until = _paused_until(row, now, policy)
+    if until is not None:
+        return Admission("wait", until)
     row.probe_until = now + policy.probe_s
     return Admission("probe", now)
+
+
+def _paused_until(row: HostRate, now: float, policy: Policy) -> float | None:
+    end = row.pause_from + row.pause_s
+    if now < end:
+        return end
+    if now < row.probe_until:
+        return min(row.probe_until, now + policy.probe_s / 60)
+    return None
 
 
 def _mend(row: HostRate, now: float, policy: Policy) -> None:

@@ -1,0 +1,147 @@
+"""What is entered in the rate book: each change of a host's row as a small value, which does its arithmetic there.
+
+An entry can be pickled: workers on other machines have theirs made where the book is. It gets the row and the time
+of the book's own clock, and has none itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from cctrawl.transport import pacing
+from cctrawl.transport.pacing import Admission, Limits, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cctrawl.store.rates import HostRate
+
+T = TypeVar("T")
+
+
+class Rates(Protocol):
+    """The rate book, or the way to it; safe for threads."""
+
+    def read(self, host: str, age_s: float = 0.0) -> HostRate:
+        """Return the row of a host as it was at most ``age_s`` ago."""
+
+    def change(self, host: str, change: Callable[[HostRate, float], T]) -> tuple[T, HostRate]:
+        """Let an entry alter the row of a host at the present time; return what it returns, and the row then."""
+
+    def close(self) -> None:
+        """Close it; who waits for an answer gets a ``TransportError``. May be called twice."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a location has seen since it was last answered; times are those of the book's clock.
+
+    Attributes:
+        refused_at: when it was last refused; 0 for never.
+        alone: its refusals before which others were answered.
+        since_probe: its refusals since the last probe.
+        probes_seen: how many probes of the host had been answered then; ``None`` if it was not refused.
+        probes: probes answered between its refusals.
+    """
+
+    refused_at: float = 0.0
+    alone: int = 0
+    since_probe: int = 0
+    probes_seen: int | None = None
+    probes: int = 0
+
+
+@dataclass(frozen=True)
+class Reserve:
+    """Take the next free slot, or learn of a block. ``asked`` requests went out since the last entry."""
+
+    asked: int
+    limits: Limits
+    policy: Policy
+
+    def __call__(self, row: HostRate, now: float) -> Admission:
+        """Return what to do next."""
+        pacing.observe(row, now, self.asked, ramp=self.limits.ramp)
+        return pacing.reserve(row, now, self.limits, self.policy)
+
+
+@dataclass(frozen=True)
+class NoteAnswer:
+    """Something was answered; ``path``, unless it is empty, with success."""
+
+    asked: int
+    path: str
+    is_ramp: bool
+
+    def __call__(self, row: HostRate, now: float) -> None:
+        """Note it."""
+        pacing.observe(row, now, self.asked, ramp=self.is_ramp)
+        pacing.answered(row, now, self.path)
+
+
+@dataclass(frozen=True)
+class NoteRefusal:
+    """A location was refused, and remembers what came before.
+
+    Attributes:
+        asked: requests that went out since the last entry.
+        path: what was refused.
+        memory: what the location has seen so far.
+        limits: the asker's limits.
+        policy: the constants.
+        pause_s: length of the first pause of a block.
+    """
+
+    asked: int
+    path: str
+    memory: Memory
+    limits: Limits
+    policy: Policy
+    pause_s: float
+
+    def __call__(self, row: HostRate, now: float) -> Memory:
+        """Learn what happened since the refusal before, then add this one; return what is to be remembered."""
+        memory = self._learnt(row, now)
+        pacing.observe(row, now, self.asked, ramp=self.limits.ramp)
+        pacing.refused(
+            row, now, self.path, self.limits, self.policy, pause_s=self.pause_s, blameless=memory.alone > 1
+        )
+        return memory
+
+    def _learnt(self, row: HostRate, now: float) -> Memory:
+        memory = self.memory
+        if memory.probes_seen not in (None, row.probes_answered):
+            memory = replace(memory, probes=memory.probes + 1, since_probe=0)
+        was_alone = bool(memory.refused_at) and row.answered_at > memory.refused_at
+        return replace(
+            memory,
+            refused_at=now,
+            alone=memory.alone + was_alone,
+            since_probe=memory.since_probe + 1,
+            probes_seen=row.probes_answered,
+        )
+
+
+@dataclass(frozen=True)
+class Absolve:
+    """A path was refused for itself: take back what that cost the others."""
+
+    path: str
+
+    def __call__(self, row: HostRate, now: float) -> None:  # noqa: ARG002 - entries have one face
+        """Take the cut of the rate back, if nothing else was refused."""
+        pacing.absolve(row, self.path)
+
+
+@dataclass(frozen=True)
+class NoteProbe:
+    """A probe was made; ``other``: of another path than the refused one."""
+
+    policy: Policy
+    is_answered: bool
+    other: bool
+
+    def __call__(self, row: HostRate, now: float) -> None:
+        """End the pause, or begin the next."""
+        pacing.probed(row, now, self.policy, is_answered=self.is_answered, other=self.other)
