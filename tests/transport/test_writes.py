@@ -38,8 +38,9 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bucket(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The location of an empty bucket, written in parts of 20,000 bytes."""
+    """The location of an empty bucket, written and copied in parts of 20,000 bytes."""
     moto.lead(monkeypatch)
+    monkeypatch.setattr(uploads, "COPIED_BYTES", 20_000)
     monkeypatch.setattr(uploads, "PART_BYTES", 20_000)
     return f"s3://{moto.make_bucket()}/"
 
@@ -80,6 +81,25 @@ def test_copies_and_removals(transport: Transport, place: str, source: Path) -> 
     with pytest.raises(NotFoundError):
         transport.copy(place + "a b%.csv", place + "c.csv")
     assert listed(transport, place) == [(place + "b.csv", len(BODY))]
+
+
+@pytest.mark.parametrize("fault", ["", "refuse", "lose", "late error"])
+def test_large_objects_are_copied_in_parts(
+    transport: Transport, bucket: str, proxy: Proxy, source: Path, fault: str
+) -> None:
+    """An object above what S3 copies at once is copied by ranges, whole, and its bytes do not come here."""
+    transport.put(source, bucket + "a")
+    received = transport.counters.snapshot().bytes_received
+    proxy.plan = {4: fault}
+    transport.copy(bucket + "a", bucket + "b")
+    assert proxy.requests == 8 + bool(fault)
+    assert transport.counters.snapshot().bytes_received == received
+    assert transport.read_file(bucket + "b") == BODY
+    proxy.plan = dict.fromkeys(range(4, 8), "fail")
+    with pytest.raises(TransportError, match="4 tries"):
+        transport.copy(bucket + "a", bucket + "c")
+    assert proxy.unfinished(bucket) == 0
+    assert listed(transport, bucket) == [(bucket + "a", len(BODY)), (bucket + "b", len(BODY))]
 
 
 def test_listings_are_by_prefix(transport: Transport, place: str, source: Path, tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ class Transport:
         self._writer(location).put(source, location)
 
     def copy(self, source: str, location: str) -> None:
-        """Copy a file within folders, or within S3, where its bytes do not come here (up to 5 GiB); as `put`.
+        """Copy a file within folders, or within S3, where its bytes do not come here; as `put`.
 
         Raises:
             InvalidInputError: the two are of different kinds, or of one that cannot be written.

@@ -7,8 +7,10 @@ and `drop_unfinished` removes it. Signatures cover the bodies, so that S3 itself
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlencode
@@ -16,6 +18,7 @@ from xml.etree import ElementTree as ET
 
 from cctrawl.errors import AccessDeniedError, CctrawlError, NotFoundError, TransportError
 from cctrawl.transport import answers
+from cctrawl.transport.answers import range_header
 from cctrawl.transport.backend import FileEntry
 from cctrawl.transport.location import host_of, split_object, split_s3
 from cctrawl.transport.request import Request
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from cctrawl.transport.http import HttpBackend
 
 PART_BYTES = 16 * 2**20  # of memory per upload; S3 takes parts from 5 MiB
+COPIED_BYTES = 2**30  # of an object within S3 by one request; S3 takes up to 5 GiB, and answers when it is done
 _MOST_PARTS = 10_000
 _ANSWER_BYTES = 16 * 2**20  # a page of a listing has 1,000 keys of 1,024 bytes at most
 
@@ -54,8 +58,14 @@ class Uploads:
         """Copy an object within S3, without its bytes coming here; see ``Transport.copy``."""
         size = self._backend.size(source)
         bucket, key = split_s3(source)
-        header = {"x-amz-copy-source": quote(f"/{bucket}/{key}", safe="/-._~")}
-        self._ask(location, Request("PUT", headers=header))
+        headers = {"x-amz-copy-source": quote(f"/{bucket}/{key}", safe="/-._~")}
+        if size <= COPIED_BYTES:
+            self._ask(location, Request("PUT", headers=headers))
+        else:
+            starts = range(0, size, COPIED_BYTES)
+            ranges = (range_header(start, min(start + COPIED_BYTES, size)) for start in starts)
+            of_parts = ({**headers, "x-amz-copy-source-range": part} for part in ranges)
+            self._in_parts(location, (partial(self._copy_part, location, part) for part in of_parts))
         self._check_size(location, size)
 
     def delete(self, location: str) -> None:
@@ -83,14 +93,23 @@ class Uploads:
                 self._abort(location, _text(upload, "UploadId"))
 
     def _put_in_parts(self, source: Path, size: int, location: str) -> None:
+        with source.open("rb") as file:
+            bodies = iter(partial(file.read, max(PART_BYTES, -(-size // _MOST_PARTS))), b"")
+            self._in_parts(location, (partial(self._put_part, location, body) for body in bodies))
+
+    def _put_part(self, location: str, body: bytes, query: str) -> str:
+        return self._ask(location, Request("PUT", query=query, body=body)).get("ETag", "")
+
+    def _copy_part(self, location: str, headers: Mapping[str, str], query: str) -> str:
+        return _text(self._ask_document(location, Request("PUT", headers, query)), "ETag")
+
+    def _in_parts(self, location: str, parts: Iterable[Callable[[str], str]]) -> None:
+        """Make an object of parts, each of which takes what its query says and returns its tag."""
         split_object(location)
         upload = _text(self._ask_document(location, Request("POST", query="uploads=")), "UploadId")
-        with self._aborted_on_error(location, upload), source.open("rb") as file:
-            tags: list[str] = []
-            while body := file.read(max(PART_BYTES, -(-size // _MOST_PARTS))):
-                query = urlencode({"partNumber": len(tags) + 1, "uploadId": upload})
-                tags.append(self._ask(location, Request("PUT", query=query, body=body)).get("ETag", ""))
-            self._complete(location, upload, tags)
+        with self._aborted_on_error(location, upload):
+            queries = (urlencode({"partNumber": number, "uploadId": upload}) for number in count(1))
+            self._complete(location, upload, [part(query) for part, query in zip(parts, queries, strict=False)])
 
     def _complete(self, location: str, upload: str, tags: list[str]) -> None:
         parts = "".join(
