@@ -108,7 +108,7 @@ def trouble_of(host: Host, python: str | None, returncode: int, lines: Sequence[
     last = said[-1] if said else f"status {returncode}"
     if returncode == SSH_FAILED and not host.is_local:
         return _ssh_trouble(host, "\n".join(said), last)
-    python = python or (sys.executable if host.is_local else f"{OWN_PYTHON}, and no python3,")
+    python = python or (sys.executable if host.is_local else f"{OWN_PYTHON}, and no python3")
     return Trouble((_python_problem(host, python, returncode, last),))
 
 
@@ -145,7 +145,7 @@ def _words(host: Host) -> str:
 def _python_problem(host: Host, python: str, returncode: int, last: str) -> Problem:
     absent = re.search(r"not found|No such file", last, re.IGNORECASE)
     if returncode == _NOT_FOUND or (absent and returncode != 0):
-        what = f"there is no interpreter {python}"
+        what = f"there is no interpreter {python} ({last})"
     elif returncode == _NOT_EXECUTABLE:
         what = f"{python} cannot be run: {last}"
     else:
