@@ -4,11 +4,14 @@
 are ``boot``: it says what is there, and becomes the worker. ``preflight`` decides whether that is good enough,
 ``troubles`` reads what ssh prints when there is nothing to hear. A ``connection`` is one ssh, from its start to its
 end; a ``link`` keeps one host at work through many of them, at the pace of ``delays``, for what is in ``linking``.
-Read in this order.
+``checking`` looks at hosts before a run does, with ``reaching`` for what they reach, and ``addresses`` for how they
+reach us. Read in this order.
 """
 
 from __future__ import annotations
 
+from cctrawl.runs.hosts.addresses import address_seen_by
+from cctrawl.runs.hosts.checking import Finding, check_hosts
 from cctrawl.runs.hosts.command import find_ssh
 from cctrawl.runs.hosts.hostfile import Host, read_hosts
 from cctrawl.runs.hosts.link import Link, stop_links
@@ -17,6 +20,7 @@ from cctrawl.runs.hosts.preflight import Facts, Problem, problems_of
 
 __all__ = [
     "Facts",
+    "Finding",
     "Host",
     "Link",
     "LinkEvent",
@@ -26,6 +30,8 @@ __all__ = [
     "Problem",
     "Refused",
     "Unlinked",
+    "address_seen_by",
+    "check_hosts",
     "find_ssh",
     "problems_of",
     "read_hosts",

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from cctrawl.runs.hosts import boot
@@ -66,18 +66,14 @@ class Connection:
             question: what to look at, see ``boot``.
             limit_s: seconds until it must have answered.
         """
-        alarm = threading.Timer(limit_s, self._give_up)
-        alarm.start()
-        self._write(boot_lines() + json.dumps(question).encode() + b"\n")
-        try:
+        with self._alarm(limit_s):
+            self._write(boot_lines() + json.dumps(question).encode() + b"\n")
             for message in self._messages():
                 if "facts" in message:
                     self._is_met = True
                     return Facts.of(message["facts"], now_s=time.time())
                 if minor(message.get("python", own_python())) != own_python():
                     return Facts(message["python"], message.get("executable", ""))
-        finally:
-            alarm.cancel()
         self.close()
         if self._is_silent:
             return silence_of(self._host, limit_s)
@@ -87,9 +83,15 @@ class Connection:
         """Let the host work; what it is to do is for ``boot``."""
         self._write(b"go\n" + json.dumps(spec).encode() + b"\n")
 
-    def wait_for(self, what: str) -> object | None:
-        """Return the first thing told under a name; ``None`` if the connection ends without."""
-        return next((message[what] for message in self._messages() if what in message), None)
+    def wait_for(self, what: str, limit_s: float | None = None) -> object | None:
+        """Return the first thing told under a name; ``None`` if the connection ends without.
+
+        Args:
+            what: the name.
+            limit_s: seconds after which the connection is ended; ``None`` for no limit.
+        """
+        with self._alarm(limit_s):
+            return next((message[what] for message in self._messages() if what in message), None)
 
     def close(self) -> str:
         """Hang up, see to it that the process ends, and return how it ended; again and again if need be."""
@@ -116,6 +118,20 @@ class Connection:
         if self._process.poll() is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+
+    @contextmanager
+    def _alarm(self, limit_s: float | None) -> Iterator[None]:
+        """End the connection if what is done within takes longer."""
+        if limit_s is None:
+            yield
+            return
+        alarm = threading.Timer(limit_s, self._give_up)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            yield
+        finally:
+            alarm.cancel()
 
     def _give_up(self) -> None:
         self._is_silent = True
