@@ -19,11 +19,24 @@ import pytest
 import cctrawl
 from cctrawl.errors import EngineError
 from cctrawl.failures import RETRY, STOP
-from cctrawl.runs.engine import Event, Failed, Finished, LocalEngine, Progressed, RateUpdate, Said, WorkerLost
+from cctrawl.runs.engine import (
+    Event,
+    Failed,
+    Finished,
+    LocalEngine,
+    Progressed,
+    RateAnswer,
+    RateQuestion,
+    RateUpdate,
+    Said,
+    WorkerLost,
+)
 from cctrawl.runs.jobs import JobReference, load_job
+from cctrawl.runs.rates import RateDesk
 from cctrawl.runs.task import Setup, Task
 from cctrawl.settings import Settings
-from cctrawl.testing import WarcWriter
+from cctrawl.store.rates import FILE_NAME, RateBook
+from cctrawl.testing import FakeServer, Refuse, WarcWriter
 
 EngineMaker = Callable[..., LocalEngine]
 
@@ -322,3 +335,36 @@ def test_updates_do_not_wait_for_a_worker_that_hangs(
     for _ in range(3000):
         engine.update_rates(RateUpdate(bytes(1000)))
     engine.events(0)
+
+
+def test_rates_are_asked_for(tmp_path: Path) -> None:
+    """Workers whose budget is elsewhere ask for each slot, hear of trouble, and keep no book of their own."""
+    (tmp_path / "served").mkdir()
+    (tmp_path / "no folder").touch()
+    with WarcWriter(tmp_path / "served" / "in.warc.gz") as writer:
+        writer.write_response("http://a.org/", b"x")
+    with FakeServer(tmp_path / "served", [Refuse(times=1, retry_after=0)]) as server:
+        here = Settings.resolve(data_dir=tmp_path / "driver", base_url=server.url, rate=5)
+        reference = load_job(urls)[0]
+        elsewhere = Settings.resolve(data_dir=tmp_path / "no folder", base_url=server.url, rate=5)
+        setup = Setup(reference, "jsonl", False, "skip", elsewhere, asks_for_rates=True)
+        engines: list[LocalEngine] = []
+        asked: list[RateQuestion] = []
+        desk = RateDesk(here, lambda update: engines[0].update_rates(RateUpdate(update)))
+
+        def answer(question: RateQuestion) -> None:
+            asked.append(question)
+            answered = RateAnswer(question.worker, question.number, desk.answer(question.data))
+            threading.Timer(0.02, engines[0].answer, [answered]).start()
+
+        engines.append(LocalEngine(setup, 1, timeout_s=60, on_question=answer))
+        engines[0].submit(replace(task(tmp_path), location=server.url + "in.warc.gz"))
+        seen = events_until(engines[0], Finished, Failed)
+        engines[0].stop()
+        desk.close()
+    assert isinstance(seen[-1], Finished), seen
+    assert "refused" in {event.topic for event in seen if isinstance(event, Said)}
+    assert len(asked) >= 4  # what is known, a slot, a refusal, another slot
+    book = RateBook(tmp_path / "driver" / FILE_NAME)
+    assert book.read(server.url.rstrip("/")).cuts == 1
+    book.close()

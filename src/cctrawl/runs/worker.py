@@ -19,9 +19,10 @@ from typing import NoReturn
 from cctrawl.errors import CctrawlError
 from cctrawl.failures import RETRY
 from cctrawl.output import prepare_process
-from cctrawl.runs.engine import Failed, Finished, Progressed, Said
+from cctrawl.runs.engine import Failed, Finished, Progressed, RateAnswer, RateQuestion, RateUpdate, Said
 from cctrawl.runs.jobs import Job
 from cctrawl.runs.process import resident_bytes
+from cctrawl.runs.rates import RemoteRates
 from cctrawl.runs.task import IMPORTING, Setup, Task, TaskFailure, TaskProgress, run_task
 from cctrawl.transport import Transport, TransportEvent
 
@@ -56,7 +57,8 @@ class _Worker:
         self._setup = setup
         self._job = _load(setup)
         prepare_process(setup.format)
-        self._transport = Transport(setup.settings, ramp=True, on_event=self._say)
+        self._rates = RemoteRates(self._ask) if setup.asks_for_rates else None
+        self._transport = Transport(setup.settings, ramp=True, on_event=self._say, rates=self._rates)
 
     def serve(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
@@ -68,8 +70,19 @@ class _Worker:
         """Take everything off the connection, also while a task is under way."""
         with suppress(EOFError, OSError):
             while True:
-                self._tasks.put(self._connection.recv())
+                self._hear(self._connection.recv())
         _end()
+
+    def _hear(self, message: Task | RateAnswer | RateUpdate) -> None:
+        if isinstance(message, Task):
+            self._tasks.put(message)
+        elif self._rates is not None and isinstance(message, RateAnswer):
+            self._rates.answered(message.number, message.data)
+        elif self._rates is not None:
+            self._rates.heard(message.data)
+
+    def _ask(self, number: int, data: bytes) -> None:
+        self._send(RateQuestion(0, number, data))
 
     def _do(self, task: Task) -> None:
         if isinstance(self._job, TaskFailure):
@@ -94,6 +107,11 @@ class _Worker:
     def _send(self, message: object) -> None:
         with self._sending:
             self._connection.send(message)
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether the driver's answer about a rate is waited for."""
+        return self._rates is not None and self._rates.is_asking
 
     def report(self, event: Progressed) -> None:
         """Tell the driver how far the task is; ends the process if the driver is gone."""
@@ -136,7 +154,7 @@ class _Report(threading.Thread):
             retries=now.retries + now.resumed_streams - before.retries - before.resumed_streams,
             refusals=now.refusals - before.refusals,
             requests=now.requests - before.requests,
-            waiting=now.waiting > 0,
+            waiting=now.waiting > 0 or self._worker.is_asking,
             memory_bytes=_memory_bytes(),
             cpu_s=time.process_time() - self._cpu_began_s,
         )
