@@ -263,7 +263,7 @@ class Agent(WorkerPlugin):
         setup = self._errand.setup
         job = self._errand.luggage.unpacked(setup.job, self._folder / "code")
         settings = replace(setup.settings, data_dir=self._folder / "data")
-        return replace(setup, job=job, settings=settings, asks_for_rates=False)
+        return replace(setup, job=job, settings=settings, asks_for_rates=True)
 
     def _hello(self, worker: Worker, *, workers: int) -> Hello:
         return Hello(
