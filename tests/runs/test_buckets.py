@@ -294,8 +294,12 @@ def command(
     *,
     retry: bool,
     rows: dict[int, list[tuple[object, int]]] = ROWS,
+    uploads: bool = False,
 ) -> None:
-    """Do what a command does to its output, with parts from nowhere; the input LATE fails unless it is retried."""
+    """Do what a command does to its output, with parts from nowhere; the input LATE fails unless it is retried.
+
+    With ``uploads`` all parts but the first are uploaded by those who wrote them, as on other machines.
+    """
     with contextlib.ExitStack() as stack:
         place = place_of(url, Settings.resolve())
         stack.callback(place.close)
@@ -310,6 +314,7 @@ def command(
                 folder.ledger.release_failed()
         folder.drop_orphans()
         place.prepare()
+        parts_url = place.take_uploads() if uploads else ""
         output = place.open(folder, format)
         stack.callback(output.close)
         output.recover()
@@ -324,7 +329,13 @@ def command(
                 part.write(row)
             summary = part.finish()
             RunColumns(folder.ledger).settle(summary)
-            output.accept([DonePart(position, path.name, {"rows": summary.rows, "length": summary.size_bytes})])
+            name = path.name
+            if uploads and position:
+                with Transport(Settings.resolve()) as transport:
+                    name = parts_url + path.name
+                    transport.put(path, name)
+                path.unlink()
+            output.accept([DonePart(position, name, {"rows": summary.rows, "length": summary.size_bytes})])
             output.advance()
         output.finish()
 
@@ -354,6 +365,29 @@ def test_a_death_at_any_step_loses_and_doubles_nothing(
                     command(url, format, retry=retry)
                 deaths.live_again()
             assert deaths.unseen(content, url) == expected, f"died at step {at} of {steps}"
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_a_death_at_any_step_over_uploads(
+    bucket: str,
+    deaths: Deaths,
+    format: str,  # noqa: A002 - the option's name
+) -> None:
+    """The same where workers upload their parts, whether the next command is over hosts again or not."""
+    command(f"{bucket}whole/", format, retry=False)
+    command(f"{bucket}whole/", format, retry=True)
+    expected = content(f"{bucket}whole/")
+    deaths.steps = 0
+    command(f"{bucket}steps/", format, retry=False, uploads=True)
+    for at in range(1, deaths.steps + 1, 13 if format == "csv" else 41):
+        url = f"{bucket}at-{at}/"
+        deaths.steps, deaths.at = 0, at
+        for retry, uploads in ((False, True), (False, bool(at % 2)), (True, True)):
+            with contextlib.suppress(Death):
+                command(url, format, retry=retry, uploads=uploads)
+            deaths.live_again()
+        assert deaths.unseen(content, url) == expected, f"died at step {at}"
+        assert deaths.unseen(content, url + ".cctrawl-parts/") == {}
 
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])

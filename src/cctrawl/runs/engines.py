@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from cctrawl.runs.engine import Engine, LocalEngine
 from cctrawl.runs.options import RunOptions
+from cctrawl.runs.outputs import Place
 from cctrawl.runs.task import Setup
 from cctrawl.transport import is_listed, is_url
 
 
 def engine_for(
-    setup: Setup, options: RunOptions, inputs: Iterable[str], *, staged: Path, note: Callable[[str], None]
+    setup: Setup,
+    options: RunOptions,
+    inputs: Iterable[str],
+    *,
+    staged: Path,
+    place: Place,
+    note: Callable[[str], None],
 ) -> Engine:
     """Return the engine that the options ask for. No host is asked if there is nothing to do.
 
@@ -21,6 +29,7 @@ def engine_for(
         options: how the run goes about its work.
         inputs: what is left to do.
         staged: the folder of parts that wait for their place.
+        place: where the output is.
         note: hears what users should know of hosts.
 
     Raises:
@@ -32,7 +41,7 @@ def engine_for(
     from cctrawl.runs.cluster import open_engine  # noqa: PLC0415 - an extra, and Dask takes a second to load
 
     engine: Engine = open_engine(
-        setup,
+        replace(setup, parts_url=place.take_uploads()),
         options.cluster,
         workers=options.workers,
         timeout_s=options.timeout_s,

@@ -207,7 +207,7 @@ class Runner:
             "tries": self._tries.pop(task.position, 0) + 1,
             "tallies": json.dumps(result.tallies) if result.tallies else None,
         }
-        return DonePart(task.position, task.part.name, values, result.damages)
+        return DonePart(task.position, result.uploaded or task.part.name, values, result.damages)
 
     def _failed_try(self, task: Task, failure: TaskFailure) -> None:
         task.part.unlink(missing_ok=True)

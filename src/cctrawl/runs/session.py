@@ -261,7 +261,9 @@ class Session:
     def _engine(self, folder: RunFolder, fresh: Sequence[str] | None, progress: Progress) -> Engine:
         """Open what does the tasks; hosts only if something is left to do, and before anything is changed."""
         left = self._left_in(folder.ledger) if fresh is None else fresh
-        return engine_for(self._setup(), self._options, left, staged=folder.staged, note=progress.note)
+        return engine_for(
+            self._setup(), self._options, left, staged=folder.staged, place=self._place, note=progress.note
+        )
 
     def _setup(self) -> Setup:
         return Setup(

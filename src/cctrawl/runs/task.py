@@ -10,7 +10,7 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cctrawl.errors import CctrawlError, JobError
+from cctrawl.errors import AccessDeniedError, CctrawlError, InvalidInputError, JobError, NotFoundError
 from cctrawl.failures import RETRY, STOP, verdict_of
 from cctrawl.output import PartSummary, PartWriter, open_part
 from cctrawl.runs.conditions import NO_CONDITIONS, Conditions
@@ -44,6 +44,7 @@ class Setup:
         settings: how to ask for bytes.
         where: which records the job gets.
         asks_for_rates: the shared rate budget is not on this machine: workers ask the engine's owner for it.
+        parts_url: where workers upload their parts, ``s3://bucket/folder/``; empty: parts stay files.
     """
 
     job: JobReference
@@ -53,6 +54,7 @@ class Setup:
     settings: Settings
     where: Conditions = NO_CONDITIONS
     asks_for_rates: bool = False
+    parts_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class TaskResult:
         damaged: number of damaged places.
         damages: the first of them, as ``(offset, skipped_bytes, reason)``.
         tallies: what the job counted.
+        uploaded: where the part is, if its worker has uploaded it; then there is no file.
     """
 
     part: PartSummary
@@ -93,6 +96,7 @@ class TaskResult:
     damaged: int
     damages: tuple[tuple[int, int, str], ...]
     tallies: dict[str, int]
+    uploaded: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,11 +135,13 @@ class TaskProgress:
         stream: the input's stream, once it is open.
         reader: the reader of its records, once it is open.
         writer: the writer of its part, once there is one.
+        is_uploading: whether all that is left to do is to upload the part.
     """
 
     stream: Stream | PickedRecords | None = None
     reader: RecordReader | PickedRecords | None = None
     writer: PartWriter | None = None
+    is_uploading: bool = False
     damages: list[tuple[int, int, str]] = field(default_factory=list)
 
     def note(self, damage: Damage) -> None:
@@ -158,7 +164,7 @@ def run_task(
 ) -> TaskResult | TaskFailure:
     """Run the job over one input and return what became of it; never raises for what an input or a job does.
 
-    When it returns a result, the part is on disk for good. When it does not, there is no part.
+    When it returns a result, the part is there for good, on disk or uploaded. When it does not, there is no file.
 
     Args:
         task: the input and where its rows go.
@@ -192,8 +198,15 @@ def _run(task: Task, setup: Setup, job: Job, transport: Transport, progress: Tas
             summary = _durable(writer)
         finally:
             _let_go(writer)
+    progress.is_uploading = bool(setup.parts_url)
     return TaskResult(
-        summary, reader.records_read, stream.position, reader.damaged_count, tuple(progress.damages), take_tallies()
+        summary,
+        reader.records_read,
+        stream.position,
+        reader.damaged_count,
+        tuple(progress.damages),
+        take_tallies(),
+        _uploaded(task.part, setup.parts_url + task.part.name, transport) if setup.parts_url else "",
     )
 
 
@@ -304,6 +317,17 @@ def _durable(writer: PartWriter) -> PartSummary:
         return writer.finish()
     except OSError as error:
         raise _DiskError(error) from error
+
+
+def _uploaded(part: Path, location: str, transport: Transport) -> str:
+    """Upload a part, and return where it is then; the file goes."""
+    try:
+        transport.put(part, location)
+    except (AccessDeniedError, InvalidInputError, NotFoundError) as error:  # who else has credentials may
+        raise _MachineError(f"parts cannot be uploaded: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return location
 
 
 def _let_go(writer: PartWriter) -> None:

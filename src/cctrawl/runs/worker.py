@@ -154,7 +154,7 @@ class _Report(threading.Thread):
             retries=now.retries + now.resumed_streams - before.retries - before.resumed_streams,
             refusals=now.refusals - before.refusals,
             requests=now.requests - before.requests,
-            waiting=now.waiting > 0 or self._worker.is_asking,
+            waiting=now.waiting > 0 or self._worker.is_asking or self._progress.is_uploading,
             memory_bytes=_memory_bytes(),
             cpu_s=time.process_time() - self._cpu_began_s,
         )

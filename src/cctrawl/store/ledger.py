@@ -34,7 +34,7 @@ _SCHEMA = (
         position INTEGER PRIMARY KEY,
         location TEXT NOT NULL,
         state TEXT NOT NULL DEFAULT 'waiting',
-        part TEXT,              -- file name of the staged part
+        part TEXT,              -- file name of the staged part; its URL, if a worker has uploaded it
         start INTEGER,          -- first byte of its rows in a single text file; in a folder of Parquet the size of
                                 -- the part once its types are the run's
         length INTEGER,         -- bytes of its rows; of its part, until its types are the run's

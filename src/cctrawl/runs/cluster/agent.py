@@ -174,7 +174,7 @@ class Agent(WorkerPlugin):
         if event is None:
             return  # closing: the driver knows, or will find out
         sha256 = ""
-        if isinstance(event, Finished) and not is_shared:
+        if isinstance(event, Finished) and not is_shared and not event.result.uploaded:
             try:
                 sha256 = self._sent(attempt, execution, here.part)
             except OSError as error:

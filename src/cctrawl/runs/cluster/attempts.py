@@ -63,6 +63,8 @@ class Attempt:
         """
         size_bytes = event.result.part.size_bytes
         try:
+            if event.result.uploaded:
+                return event
             if not sha256:
                 see_shared(self.task.part, size_bytes)
                 return event

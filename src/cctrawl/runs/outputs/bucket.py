@@ -3,6 +3,9 @@
 Parts are written here and uploaded, a few at a time; only what has arrived whole is entered as placed, and only
 then its local file goes. So a death leaves parts to upload again, to the same names with the same bytes. The run's
 folder, with ledger, lock and waiting parts, is in the data folder.
+
+Workers on other machines upload their parts themselves, below the prefix in ``.cctrawl-parts/``; the ledger has the
+URL of such a part where it else has the name of a file. S3 copies them to their place, so that no row comes here.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import hashlib
 import io
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from fnmatch import fnmatchcase
 from functools import partial
@@ -28,13 +31,15 @@ from cctrawl.runs.outputs.places import Place, names_of, refuse
 from cctrawl.runs.outputs.siblings import Sibling
 from cctrawl.settings import Settings
 from cctrawl.store import PLACED, STAGED, InputRow
-from cctrawl.transport import CountersSnapshot, Transport, TransportEvent
+from cctrawl.transport import CountersSnapshot, Transport, TransportEvent, is_s3
 
 _AT_ONCE = 4  # uploads
 _MOST_WAITING = 64  # parts on our disk; the run waits when there are more
 _FOOTER_BYTES = 64 * 2**10
 _PIECE_BYTES = 2**20
 _EVENT_PAUSE_S = 10.0
+_UPLOADS = ".cctrawl-parts/"  # in the prefix; what reads folders of data passes over names that begin with a dot
+_TAKES_UPLOADS = "takes_uploads"
 
 
 class BucketPlace(Place):
@@ -55,6 +60,7 @@ class BucketPlace(Place):
         self._silent_until: dict[str, float] = {}
         self._transports: list[Transport] = []
         self._transport = self._opened()
+        self._takes_uploads = False
 
     @property
     def counters(self) -> CountersSnapshot:
@@ -63,7 +69,15 @@ class BucketPlace(Place):
 
     def open(self, folder: RunFolder, format: str) -> Output:  # noqa: A002 - the option's name everywhere
         """Return the prefix."""
+        if self._takes_uploads:
+            with folder.ledger.transaction():
+                folder.ledger.set_fact(_TAKES_UPLOADS, True)
         return Bucket(folder, self.location, format, self._opened())
+
+    def take_uploads(self) -> str:
+        """Return where workers on other machines upload parts."""
+        self._takes_uploads = True
+        return self.location + _UPLOADS
 
     def see_no_stranger(self, *, restart: bool) -> None:  # noqa: ARG002 - nobody knows what else is there
         """Refuse a prefix with parts that no run of ours has made."""
@@ -76,6 +90,9 @@ class BucketPlace(Place):
         found = (entry.location for entry in self._transport.list_files(self.location + "part-"))
         names = (location.removeprefix(self.location) for location in found)
         dropped = [name for name in names if (fnmatchcase(name, ANY_PART) if ours is None else name in ours)]
+        if folder.is_damaged or folder.ledger.fact(_TAKES_UPLOADS):
+            uploads = self._transport.list_files(self.location + _UPLOADS)
+            dropped += [entry.location.removeprefix(self.location) for entry in uploads]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for _ in pool.map(lambda name: self._transport.delete(self.location + name), dropped):
                 pass
@@ -158,13 +175,35 @@ class Bucket(Output):
         self._see_parts()
         self.advance()
 
+    def _see_parts(self) -> None:
+        """See that the parts that wait are there, and remove uploads of tries that came to nothing."""
+        uploads = self._uploads()
+        for row in self._ledger.inputs(STAGED):
+            if row.part in uploads:
+                uploads.remove(row.part)
+            elif not self._part(row).is_file():
+                raise vanished(str(row.part) if _is_uploaded(row) else self._part(row))
+        self._remove(uploads)
+
+    def _uploads(self) -> set[str]:
+        """Return where the parts are that workers have uploaded."""
+        if not self._ledger.fact(_TAKES_UPLOADS):
+            return set()
+        return {entry.location for entry in self._transport.list_files(self._url + _UPLOADS)}
+
+    def _remove(self, uploads: Iterable[str]) -> None:
+        if self._ledger.fact(_TAKES_UPLOADS):
+            self._transport.drop_unfinished(self._url + _UPLOADS)
+        for _ in self._pool.map(self._transport.delete, uploads):
+            pass
+
     def advance(self) -> None:
         """Begin to upload staged parts, and enter those that have arrived; wait if too many are on their way."""
         begun = {row.position for row in self._under_way.values()}
         for row in [row for row in self._ledger.inputs(STAGED) if row.position not in begun]:
             if len(self._under_way) >= _MOST_WAITING:
                 self._enter(wait(self._under_way, return_when=FIRST_COMPLETED).done)
-            self._under_way[self._pool.submit(self._upload, self._part(row), self._location(row))] = row
+            self._under_way[self._pool.submit(self._have_placed, row)] = row
         self._enter({future for future in self._under_way if future.done()})
 
     def finish(self) -> None:
@@ -172,6 +211,7 @@ class Bucket(Output):
         self.advance()
         while self._under_way:
             self._enter(wait(self._under_way, return_when=FIRST_COMPLETED).done)
+        self._remove(self._uploads())
         if self._format == "parquet":
             self._harmonize()
         with self._ledger.transaction():
@@ -190,17 +230,27 @@ class Bucket(Output):
         self._transport.close()
         self._pool.shutdown(cancel_futures=True)
 
-    def _upload(self, part: Path, location: str) -> str:
-        """Upload a part; return a hash of its schema. Runs in a thread."""
+    def _have_placed(self, row: InputRow) -> str:
+        """Upload a part, or have S3 copy what its worker has uploaded; return a hash of its schema. In a thread."""
         try:
-            self._transport.put(part, location)
+            if _is_uploaded(row):
+                self._transport.copy(str(row.part), self._location(row))
+            else:
+                self._transport.put(self._part(row), self._location(row))
         except NotFoundError as error:  # for the run it is as if a disk were gone
             raise TransportError(str(error), hint="was the bucket removed?") from error
         if self._format != "parquet":
             return ""
         from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
 
-        return _hash(parquet.schema_of(part))
+        return _hash(parquet.schema_of(self._footer(self._name(row)) if _is_uploaded(row) else self._part(row)))
+
+    def _drop_parts(self, rows: list[InputRow]) -> None:
+        for row in rows:
+            if _is_uploaded(row):
+                self._pool.submit(self._transport.delete, str(row.part))  # what fails goes when all is done
+            else:
+                self._part(row).unlink(missing_ok=True)
 
     def _enter(self, done: set[Future[str]]) -> None:
         """Enter parts that have arrived.
@@ -244,7 +294,7 @@ class Bucket(Output):
         """
         from cctrawl.output import parquet  # noqa: PLC0415 - pyarrow only for Parquet
 
-        if parquet.schema_of(io.BytesIO(self._footer(name))) == schema:
+        if parquet.schema_of(self._footer(name)) == schema:
             return None
         fetched, refitted = self._fetched(name), self._folder.staged / name
         parquet.join_parts([fetched], refitted, schema)
@@ -260,17 +310,24 @@ class Bucket(Output):
                 file.write(piece)
         return path
 
-    def _footer(self, name: str) -> bytes:
+    def _footer(self, name: str) -> IO[bytes]:
         """Return the end of a Parquet file, at least its footer."""
         tail = self._transport.read_tail(self._url + name, _FOOTER_BYTES)
         length = 8 + int.from_bytes(tail.data[-8:-4], "little")
-        return tail.data if length <= len(tail.data) else self._transport.read_tail(self._url + name, length).data
+        if length > len(tail.data):
+            tail = self._transport.read_tail(self._url + name, length)
+        return io.BytesIO(tail.data)
 
     def _name(self, row: InputRow) -> str:
         return part_name(row.position, self._format)
 
     def _location(self, row: InputRow) -> str:
         return self._url + self._name(row)
+
+
+def _is_uploaded(row: InputRow) -> bool:
+    """Tell whether a part that waits is on S3, not here."""
+    return is_s3(row.part or "")
 
 
 def _hash(schema: Any) -> str:  # noqa: ANN401 - pyarrow has no types

@@ -20,7 +20,7 @@ class DonePart:
 
     Attributes:
         position: the input.
-        name: the part's file name among the staged ones.
+        name: the part's file name among the staged ones, or where its worker has uploaded it: ``s3://…``.
         values: what else the ledger keeps of the input.
         damages: the damaged places found in it: ``(offset, skipped_bytes, reason)``.
     """

@@ -44,6 +44,10 @@ class Place(ABC):
     def open(self, folder: RunFolder, format: str) -> Output:  # noqa: A002 - the option's name everywhere
         """Return the output there."""
 
+    def take_uploads(self) -> str:
+        """Return where workers on other machines may upload parts, to be placed from there; empty for nowhere."""
+        return ""
+
     def prepare(self) -> None:  # noqa: B027 - most places need nothing
         """Make what must be there before rows come."""
 
