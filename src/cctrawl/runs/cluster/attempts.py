@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,39 @@ from cctrawl.runs.task import Task, TaskFailure
 
 if TYPE_CHECKING:
     from distributed import Future
+
+
+_LAST_WORDS_S = 2.0
+
+
+@dataclass(frozen=True)
+class Killed:
+    """Dask has lost the worker that it gave a try to.
+
+    Attributes:
+        address: that worker's.
+    """
+
+    address: str
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A try ended with an error of ours or of Dask's, not of the job.
+
+    Attributes:
+        reason: what it was.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Dask has ended a try, and its agent has said nothing of it: it was going, or somebody cancelled the try."""
+
+
+Fate = Killed | Raised | Ended | None
 
 
 @dataclass
@@ -41,6 +75,17 @@ class Attempt:
     incoming: IncomingPart | None = None
     source_bytes: int = 0
     left_at: float = 0.0
+
+    def fate(self) -> Fate:
+        """Return what Dask knows of the end of a try whose agent has not said how it ended; ``None``: it goes on."""
+        status = self.future.status
+        if status == "error":
+            return _fate_of(self.future.exception())
+        if status == "pending":
+            return None
+        # An agent's last words come before Dask says that it is finished, but may still lie in our queue.
+        self.left_at = self.left_at or time.monotonic()
+        return Ended() if time.monotonic() > self.left_at + _LAST_WORDS_S else None
 
     def add(self, number: int, data: bytes) -> WorkerLost | Failed | None:
         """Write the next piece of the part; return how the try ends, if that cannot be."""
@@ -87,6 +132,14 @@ class Attempt:
         if self.incoming is not None:
             self.incoming.drop()
             self.incoming = None
+
+
+def _fate_of(error: BaseException | None) -> Fate:
+    from distributed.scheduler import KilledWorker  # noqa: PLC0415 - loaded by now
+
+    if isinstance(error, KilledWorker):
+        return Killed(str(error.last_worker.address))
+    return Raised(f"{type(error).__name__}: {error!s:.500}")
 
 
 class Attempts:

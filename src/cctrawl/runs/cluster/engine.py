@@ -21,7 +21,7 @@ from cctrawl import __version__
 from cctrawl.errors import AbortedError, EngineError
 from cctrawl.failures import RESUME_HINT, STOP
 from cctrawl.runs.cluster.agent import Agent, Errand, do_task, plugin_name
-from cctrawl.runs.cluster.attempts import Attempt, Attempts
+from cctrawl.runs.cluster.attempts import Attempt, Attempts, Ended, Fate, Killed, Raised
 from cctrawl.runs.cluster.bus import DriverBus
 from cctrawl.runs.cluster.clerk import Clerk
 from cctrawl.runs.cluster.code import packed
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 _SWEEP_S = 0.2
 _MOST_AT_ONCE = 500
 _MOST_INNOCENT = 5  # an input that is lost with its host so often may well be why
-_LAST_WORDS_S = 2.0
 _SILENCE_S = 5.0  # of the scheduler: until then its connection may come back
 
 
@@ -108,6 +107,7 @@ class ClusterEngine:
         self._swept_at = 0.0
         self._alone_since: float | None = time.monotonic()
         self._silent_since: float | None = None
+        self._silent: set[str] = set()
         self._is_stopped = False
         sign = (f".seen-{self._session}", secrets.token_hex(16))
         (self._folder / sign[0]).write_text(sign[1], encoding="ascii")
@@ -342,34 +342,40 @@ class ClusterEngine:
         self._see_scheduler()
         if self._fleet is not None:
             self._fleet.attend(self._roster)
+        self._see_silence()
         for attempt in self._attempts.all():
             self._see_attempt(attempt, events)
         self._let_go()
         self._see_that_somebody_works()
 
     def _see_attempt(self, attempt: Attempt, events: list[Event]) -> None:
-        """End a try that nobody is at work on any more."""
-        if attempt.future.status in ("error", "cancelled", "lost", "finished") and not attempt.left_at:
-            attempt.left_at = time.monotonic()
-        # Its last words come before Dask says that it is finished, but may still lie in our queue.
-        is_left = attempt.left_at and (
-            attempt.future.status != "finished" or _is_past(attempt.left_at + _LAST_WORDS_S)
-        )
-        agent = attempt.agent
-        if agent is None:
-            addresses = {agent.hello.address for agent in self._roster.at_work()}
-            if is_left or (attempt.addresses and addresses.isdisjoint(attempt.addresses)):
-                self._end(attempt, self._lost(attempt, "a worker went before it began"), events)
-        elif (is_left or agent.is_gone) and not self._roster.may_be_at_work(agent):
-            self._end(attempt, self._lost(attempt, f"{agent.host} was lost"), events)
-        elif not self._roster.may_be_at_work(agent):
-            self._end(attempt, self._lost(attempt, f"{agent.host} was not heard of any more"), events)
-            agent.is_gone = True
+        """End a try that nobody will go on with, once nobody can be at work on it any more."""
+        fate = attempt.fate()
+        if isinstance(fate, Raised):
+            self._end(attempt, WorkerLost(attempt.task.position, fate.reason), events)
+        elif isinstance(fate, Killed) or attempt.agent is not None:
+            if not any(self._roster.may_be_at_work(agent) for agent in self._suspects(attempt, fate)):
+                self._end(attempt, self._lost(attempt), events)
+        elif fate is not None or self._waits_in_vain(attempt):
+            self._end(attempt, self._lost(attempt), events)
 
-    def _lost(self, attempt: Attempt, reason: str) -> WorkerLost:
+    def _suspects(self, attempt: Attempt, fate: Fate) -> list[AgentRecord]:
+        """Return who may be at work on a try: who began it, else those on the worker that it was given to."""
+        if attempt.agent is not None:
+            return [] if isinstance(fate, Ended) else [attempt.agent]
+        return [agent for agent in self._roster if isinstance(fate, Killed) and agent.hello.address == fate.address]
+
+    def _waits_in_vain(self, attempt: Attempt) -> bool:
+        """Tell whether a try may begin only on workers that are not, and cannot be, at work."""
+        chosen = [agent for agent in self._roster if agent.hello.address in attempt.addresses]
+        return bool(chosen) and not any(map(self._roster.may_be_at_work, chosen))
+
+    def _lost(self, attempt: Attempt) -> WorkerLost:
+        """Say that a try ended with its host, or before it began; who ends so again and again may be the cause."""
         position = attempt.task.position
-        self._innocent[position] += attempt.agent is not None
-        return WorkerLost(position, reason, is_innocent=self._innocent[position] <= _MOST_INNOCENT)
+        self._innocent[position] += 1
+        host = "a worker went before it began" if attempt.agent is None else f"{attempt.agent.host} was lost"
+        return WorkerLost(position, host, is_innocent=self._innocent[position] <= _MOST_INNOCENT)
 
     def _let_go(self) -> None:
         """Release futures once Dask has seen them end, and those whose worker is gone."""
@@ -381,6 +387,13 @@ class ClusterEngine:
             else:
                 waiting.append(attempt)
         self._ended = waiting
+
+    def _see_silence(self) -> None:
+        """Say which hosts have not been heard of for so long that they get nothing new."""
+        silent = {agent.host for agent in self._roster if not agent.is_gone and self._roster.is_silent(agent)}
+        for host in sorted(silent - self._silent):
+            self._note(f"{host}: silent for {self._roster.patience_s:.0f} s: it gets nothing new")
+        self._silent = silent
 
     def _see_scheduler(self) -> None:
         if self._connection.is_alive and self._bus.failure is None:
@@ -401,7 +414,3 @@ class ClusterEngine:
             self._note("no host is at work: waiting for one to come back")
         if now - self._alone_since > self._patience_s:
             raise AbortedError(f"no host was at work for {self._patience_s:.0f} s (--patience)", hint=RESUME_HINT)
-
-
-def _is_past(moment: float) -> bool:
-    return time.monotonic() > moment

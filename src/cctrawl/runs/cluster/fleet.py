@@ -12,7 +12,7 @@ from typing import Any
 from cctrawl.errors import EngineError, InvalidInputError
 from cctrawl.runs.cluster.options import ClusterOptions
 from cctrawl.runs.cluster.roster import Roster
-from cctrawl.runs.cluster.scheduler import CONFIG, OwnScheduler
+from cctrawl.runs.cluster.scheduler import OwnScheduler
 from cctrawl.runs.hosts import (
     Host,
     Link,
@@ -167,7 +167,7 @@ class Fleet:
             # on loopback.
             "listen": f"127.{64 + number // 250 % 128}.{number % 250}.{1 + generation % 250}",
             "security": self._scheduler.worker_security,
-            "config": CONFIG,
+            "config": self._scheduler.config,
         }
 
     def _take(self, event: LinkEvent, roster: Roster) -> None:

@@ -41,10 +41,14 @@ class Roster:
 
     Args:
         lease_s: for how long an agent works without an answer of ours.
+
+    Attributes:
+        patience_s: for how long an agent may say nothing and still be given tasks.
     """
 
     def __init__(self, lease_s: float) -> None:
         self._lease_s = lease_s
+        self.patience_s = 0.6 * lease_s
         self._agents: dict[str, AgentRecord] = {}
 
     def enter(self, agent: AgentRecord) -> None:
@@ -68,7 +72,7 @@ class Roster:
 
     def is_silent(self, agent: AgentRecord) -> bool:
         """Tell whether an agent has not been heard of for so long that it gets nothing new."""
-        return time.monotonic() - agent.heard_at > 0.6 * self._lease_s
+        return time.monotonic() - agent.heard_at > self.patience_s
 
     def may_be_at_work(self, agent: AgentRecord) -> bool:
         """Tell whether workers of an agent may still be at work, whatever became of the way to it."""
