@@ -11,6 +11,7 @@ may deal their inputs to others.
 
 from __future__ import annotations
 
+import os
 import platform
 import queue
 import secrets
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 
 _TURN_S = 0.5
 _STOP_S = 3.0
+_CODE = "code"
 _MOST_HEARD = 2000  # events in one message
 
 # The agents of this process, for `hostside` to end them when the driver hangs up.
@@ -182,7 +184,15 @@ class Agent(WorkerPlugin):
             finally:
                 here.part.unlink(missing_ok=True)
         if not self._is_closing:
-            self._say(Outcome(attempt, execution, event, sha256))
+            self._say(Outcome(attempt, execution, self._as_the_user_knows_it(event), sha256))
+
+    def _as_the_user_knows_it(self, event: Finished | Failed | WorkerLost) -> Finished | Failed | WorkerLost:
+        """Leave out of what went wrong where the user's files have been unpacked: they know them by other paths."""
+        if not isinstance(event, Failed):
+            return event
+        here, failure = f"{self._folder / _CODE}{os.sep}", event.failure
+        texts = {name: getattr(failure, name).replace(here, "") for name in ("message", "details")}
+        return replace(event, failure=replace(failure, **texts))
 
     def _done(self, task: Task) -> Finished | Failed | WorkerLost | None:
         if self._is_closing:
@@ -261,7 +271,7 @@ class Agent(WorkerPlugin):
     def _setup_here(self) -> Setup:
         """Return the setup with everything in it that depends on the machine."""
         setup = self._errand.setup
-        job = self._errand.luggage.unpacked(setup.job, self._folder / "code")
+        job = self._errand.luggage.unpacked(setup.job, self._folder / _CODE)
         settings = replace(setup.settings, data_dir=self._folder / "data")
         return replace(setup, job=job, settings=settings, asks_for_rates=True)
 

@@ -77,7 +77,7 @@ class Attempt:
     left_at: float = 0.0
 
     def fate(self) -> Fate:
-        """Return what Dask knows of the end of a try whose agent has not said how it ended; ``None``: it goes on."""
+        """Return what Dask knows of the end of a try of which its agent has said nothing; ``None``: it goes on."""
         status = self.future.status
         if status == "error":
             return _fate_of(self.future.exception())

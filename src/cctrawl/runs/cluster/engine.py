@@ -40,6 +40,7 @@ from cctrawl.runs.cluster.messages import (
 from cctrawl.runs.cluster.options import ClusterOptions
 from cctrawl.runs.cluster.roster import AgentRecord, Roster
 from cctrawl.runs.cluster.scheduler import Connection
+from cctrawl.runs.cluster.watch import Watch
 from cctrawl.runs.engine import (
     Event,
     Failed,
@@ -94,20 +95,16 @@ class ClusterEngine:
         self._client = connection.client
         self._fleet = fleet
         self._note = note
-        self._patience_s = setup.settings.patience
         self._session = secrets.token_hex(8)
         self._folder = staged.parent
         self._roster = Roster(options.lease_s)
+        self._watch = Watch(self._roster, fleet, patience_s=setup.settings.patience, note=note)
         self._attempts = Attempts()
         self._ended: list[Attempt] = []
         self._innocent: Counter[int] = Counter()
-        self._done: Counter[str] = Counter()
-        self._bytes: Counter[str] = Counter()
         self._messages: queue.SimpleQueue[tuple[str, Up]] = queue.SimpleQueue()
         self._swept_at = 0.0
-        self._alone_since: float | None = time.monotonic()
         self._silent_since: float | None = None
-        self._silent: set[str] = set()
         self._is_stopped = False
         sign = (f".seen-{self._session}", secrets.token_hex(16))
         (self._folder / sign[0]).write_text(sign[1], encoding="ascii")
@@ -194,31 +191,7 @@ class ClusterEngine:
 
     def hosts(self) -> Sequence[HostStatus]:
         """Return how each host does."""
-        running: Counter[str] = Counter()
-        for attempt in self._attempts.all():
-            if attempt.agent is not None:
-                running[attempt.agent.host] += attempt.source_bytes
-        known = {} if self._fleet is None else self._fleet.states()
-        workers: Counter[str] = Counter()
-        silent: set[str] = set()
-        for agent in self._roster:
-            known.setdefault(agent.host, ("lost", ""))
-            if agent.is_gone or agent.is_refused:
-                continue
-            workers[agent.host] += agent.hello.workers
-            if self._roster.is_silent(agent):
-                silent.add(agent.host)
-        return [
-            HostStatus(
-                name=host,
-                state="silent" if host in silent else "up" if workers[host] else state,
-                workers=workers[host],
-                files_done=self._done[host],
-                source_bytes=self._bytes[host] + running[host],
-                last_error=error,
-            )
-            for host, (state, error) in known.items()
-        ]
+        return self._watch.statuses(self._attempts.all())
 
     def stop(self) -> None:
         """End all workers at once, with whatever they are doing."""
@@ -315,25 +288,21 @@ class ClusterEngine:
             event = attempt.made_durable(event, outcome.sha256)
         if isinstance(event, Failed) and event.failure.verdict == STOP and event.failure.is_local:
             event = self._take_out(agent, event)
-        self._end(attempt, event, events)
+        self._end(attempt, _with_host(event, agent.host), events)
 
     def _take_out(self, agent: AgentRecord, event: Failed) -> Event:
         """Give no more tasks to a host that cannot do any: its disk is full, or it is set up wrongly."""
         agent.is_refused = True
-        text = f"{agent.host}: {event.failure.message}"
         self._note(f"{agent.host}: taken out: {event.failure.message}")
         if not self._roster.at_work() and (self._fleet is None or not self._fleet.is_hopeful()):
-            return Failed(event.position, replace(event.failure, message=text, is_local=False))
-        return WorkerLost(event.position, text, is_innocent=True)
+            return event
+        return WorkerLost(event.position, event.failure.message, is_innocent=True)
 
     def _end(self, attempt: Attempt, event: Event, events: list[Event]) -> None:
         attempt.drop()
         self._attempts.end(attempt)
         self._ended.append(attempt)
-        if attempt.agent is not None:
-            host = attempt.agent.host
-            self._done[host] += isinstance(event, Finished)
-            self._bytes[host] += attempt.source_bytes
+        self._watch.ended(attempt, event)
         events.append(event)
 
     # What happens without a word.
@@ -342,11 +311,10 @@ class ClusterEngine:
         self._see_scheduler()
         if self._fleet is not None:
             self._fleet.attend(self._roster)
-        self._see_silence()
+        self._watch.look()
         for attempt in self._attempts.all():
             self._see_attempt(attempt, events)
         self._let_go()
-        self._see_that_somebody_works()
 
     def _see_attempt(self, attempt: Attempt, events: list[Event]) -> None:
         """End a try that nobody will go on with, once nobody can be at work on it any more."""
@@ -388,13 +356,6 @@ class ClusterEngine:
                 waiting.append(attempt)
         self._ended = waiting
 
-    def _see_silence(self) -> None:
-        """Say which hosts have not been heard of for so long that they get nothing new."""
-        silent = {agent.host for agent in self._roster if not agent.is_gone and self._roster.is_silent(agent)}
-        for host in sorted(silent - self._silent):
-            self._note(f"{host}: silent for {self._roster.patience_s:.0f} s: it gets nothing new")
-        self._silent = silent
-
     def _see_scheduler(self) -> None:
         if self._connection.is_alive and self._bus.failure is None:
             self._silent_since = None
@@ -404,13 +365,12 @@ class ClusterEngine:
         if now - self._silent_since > _SILENCE_S or self._client.status == "closed":
             raise AbortedError("the Dask scheduler is gone", hint=RESUME_HINT)
 
-    def _see_that_somebody_works(self) -> None:
-        now = time.monotonic()
-        if self._roster.at_work():
-            self._alone_since = None
-            return
-        if self._alone_since is None:
-            self._alone_since = now
-            self._note("no host is at work: waiting for one to come back")
-        if now - self._alone_since > self._patience_s:
-            raise AbortedError(f"no host was at work for {self._patience_s:.0f} s (--patience)", hint=RESUME_HINT)
+
+def _with_host(event: Event, host: str) -> Event:
+    """Return how a try ended, with the host where it did if it went wrong."""
+    if isinstance(event, WorkerLost):
+        return replace(event, reason=f"{event.reason} (on {host})")
+    if isinstance(event, Failed):
+        failure = replace(event.failure, message=f"{event.failure.message} (on {host})")
+        return replace(event, failure=failure)
+    return event

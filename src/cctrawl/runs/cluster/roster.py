@@ -43,11 +43,12 @@ class Roster:
         lease_s: for how long an agent works without an answer of ours.
 
     Attributes:
+        lease_s: for how long an agent works without an answer of ours.
         patience_s: for how long an agent may say nothing and still be given tasks.
     """
 
     def __init__(self, lease_s: float) -> None:
-        self._lease_s = lease_s
+        self.lease_s = lease_s
         self.patience_s = 0.6 * lease_s
         self._agents: dict[str, AgentRecord] = {}
 
@@ -76,4 +77,4 @@ class Roster:
 
     def may_be_at_work(self, agent: AgentRecord) -> bool:
         """Tell whether workers of an agent may still be at work, whatever became of the way to it."""
-        return not agent.is_empty and time.monotonic() < agent.leased_at + self._lease_s + _MARGIN_S
+        return not agent.is_empty and time.monotonic() < agent.leased_at + self.lease_s + _MARGIN_S
