@@ -46,7 +46,7 @@ class Clerk:
     def _answer_all(self) -> None:
         while (item := self._waiting.get()) is not None:
             agent = self._roster.find(item[0])
-            if agent is None or agent.is_refused:
+            if agent is None:
                 continue
             message = item[1]
             agent.heard_at = time.monotonic()

@@ -291,9 +291,8 @@ class ClusterEngine:
         self._end(attempt, _with_host(event, agent.host), events)
 
     def _take_out(self, agent: AgentRecord, event: Failed) -> Event:
-        """Give no more tasks to a host that cannot do any: its disk is full, or it is set up wrongly."""
-        agent.is_refused = True
-        self._note(f"{agent.host}: taken out: {event.failure.message}")
+        """Take a host out that can do no task; return how the try ends: it is no fault of the input."""
+        self._watch.take_out(agent, event.failure)
         if not self._roster.at_work() and (self._fleet is None or not self._fleet.is_hopeful()):
             return event
         return WorkerLost(event.position, event.failure.message, is_innocent=True)

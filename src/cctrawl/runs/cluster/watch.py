@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from cctrawl.errors import AbortedError
 from cctrawl.failures import RESUME_HINT
 from cctrawl.runs.cluster.attempts import Attempt
-from cctrawl.runs.cluster.roster import Roster
-from cctrawl.runs.engine import Event, Finished, HostStatus
+from cctrawl.runs.cluster.roster import AgentRecord, Roster
+from cctrawl.runs.engine import Event, Failed, Finished, HostStatus, WorkerLost
+from cctrawl.runs.task import TaskFailure
 
 if TYPE_CHECKING:
     from cctrawl.runs.cluster.fleet import Fleet
@@ -36,6 +37,8 @@ class Watch:
         self._note = note
         self._done: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
+        self._errors: dict[str, str] = {}
+        self._refused: set[str] = set()
         self._silent: set[str] = set()
         self._alone_since: float | None = None
 
@@ -44,6 +47,10 @@ class Watch:
         if attempt.agent is not None:
             self._done[attempt.agent.host] += isinstance(event, Finished)
             self._bytes[attempt.agent.host] += attempt.source_bytes
+            if isinstance(event, WorkerLost):
+                self._errors[attempt.agent.host] = event.reason
+            elif isinstance(event, Failed):
+                self._errors[attempt.agent.host] = event.failure.message
 
     def statuses(self, under_way: Iterable[Attempt]) -> Sequence[HostStatus]:
         """Return how each host does, in the order of the hosts file, or in which they came."""
@@ -64,7 +71,7 @@ class Watch:
                 workers=workers[host],
                 files_done=self._done[host],
                 source_bytes=self._bytes[host] + running[host],
-                last_error=error,
+                last_error=error or self._errors.get(host, ""),
             )
             for host, (state, error) in known.items()
         ]
@@ -85,11 +92,22 @@ class Watch:
         self._silent = silent
         self._see_that_somebody_works()
 
+    def take_out(self, agent: AgentRecord, failure: TaskFailure) -> None:
+        """Give no more tasks to a host that cannot do any: its disk is full, or it is set up wrongly."""
+        agent.is_refused = True
+        if agent.host not in self._refused:
+            self._refused.add(agent.host)
+            self._note(f"{agent.host}: taken out: {failure.message}")
+            if failure.hint:
+                self._note(f"hint: {failure.hint}")
+
     def _state(self, host: str, state: str, workers: int) -> str:
         if host in self._silent:
             return "silent"
         if workers:
             return "up"
+        if host in self._refused:
+            return "refused"
         return "lost" if state == "up" else state
 
     def _see_that_somebody_works(self) -> None:
@@ -99,8 +117,7 @@ class Watch:
             return
         if self._alone_since is None:
             self._alone_since = now
-            self._note(
-                "no host is at work yet" if not list(self._roster) else "no host is at work: waiting for one"
-            )
+            if self._fleet is None or list(self._roster):  # else our own hosts are only just starting
+                self._note("no host is at work: waiting for one")
         if now - self._alone_since > self._patience_s:
             raise AbortedError(f"no host was at work for {self._patience_s:.0f} s (--patience)", hint=RESUME_HINT)
