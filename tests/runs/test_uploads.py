@@ -124,21 +124,24 @@ def test_a_run_over_hosts_goes_on_without(
     assert content(bucket + "out/.cctrawl-parts/") == {}
 
 
-@pytest.mark.parametrize(("fault", "is_local"), [("deny", True), ("gone", True), ("fail", False)])
+@pytest.mark.parametrize("fault", ["deny", "gone", "fail"])
+@pytest.mark.parametrize("begins", [1, 3])
 def test_a_machine_that_cannot_upload(
-    bucket: str, proxy: Proxy, files: list[Path], tmp_path: Path, fault: str, *, is_local: bool
+    bucket: str, proxy: Proxy, files: list[Path], tmp_path: Path, fault: str, *, begins: int
 ) -> None:
-    """Without the right to write it is this machine's trouble; with S3's own the input is tried again."""
+    """It is the machine's trouble, not the input's; it is seen before an input is read. No file stays."""
     reference, job = load_job(urls)
     settings = Settings.resolve(tries=1)
     setup = Setup(reference, "csv", True, "skip", settings, parts_url=bucket + "x/")
-    proxy.plan = dict.fromkeys(range(1, 9), fault)
+    proxy.plan = dict.fromkeys(range(begins, 9), fault)
+    progress = TaskProgress()
     with Transport(settings) as transport:
         task = Task(0, str(files[0]), tmp_path / "part", ("url", "size"))
-        failure = run_task(task, setup, job, transport, TaskProgress())
+        failure = run_task(task, setup, job, transport, progress)
     assert isinstance(failure, TaskFailure)
-    assert (failure.verdict, failure.is_local) == (("stop", True) if is_local else ("retry", False))
-    assert failure.message.startswith("parts cannot be uploaded: ") == is_local
+    assert (failure.verdict, failure.is_local) == ("stop", True)
+    assert failure.message.startswith("parts cannot be uploaded: ")
+    assert (progress.stream is None) == (begins == 1)
     assert not (tmp_path / "part").exists()
 
 

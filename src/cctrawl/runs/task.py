@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cctrawl.errors import AccessDeniedError, CctrawlError, InvalidInputError, JobError, NotFoundError
+from cctrawl.errors import AbortedError, CctrawlError, JobError
 from cctrawl.failures import RETRY, STOP, verdict_of
 from cctrawl.output import PartSummary, PartWriter, open_part
 from cctrawl.runs.conditions import NO_CONDITIONS, Conditions
@@ -135,7 +138,7 @@ class TaskProgress:
         stream: the input's stream, once it is open.
         reader: the reader of its records, once it is open.
         writer: the writer of its part, once there is one.
-        is_uploading: whether all that is left to do is to upload the part.
+        is_uploading: whether it is about uploading just now, which no timeout is for: the transport has its own.
     """
 
     stream: Stream | PickedRecords | None = None
@@ -189,6 +192,10 @@ def run_task(
 
 
 def _run(task: Task, setup: Setup, job: Job, transport: Transport, progress: TaskProgress) -> TaskResult:
+    if setup.parts_url:
+        progress.is_uploading = True
+        _see_upload(setup.parts_url, transport)
+        progress.is_uploading = False
     with _opened(task, setup, job, transport, progress) as (stream, reader):
         writer = progress.writer = open_part(
             task.part, setup.format, task.columns, header=setup.header, numeric=job.sums
@@ -206,7 +213,7 @@ def _run(task: Task, setup: Setup, job: Job, transport: Transport, progress: Tas
         reader.damaged_count,
         tuple(progress.damages),
         take_tallies(),
-        _uploaded(task.part, setup.parts_url + task.part.name, transport) if setup.parts_url else "",
+        _uploaded(task.part, setup.parts_url, transport) if setup.parts_url else "",
     )
 
 
@@ -319,15 +326,34 @@ def _durable(writer: PartWriter) -> PartSummary:
         raise _DiskError(error) from error
 
 
-def _uploaded(part: Path, location: str, transport: Transport) -> str:
+@cache
+def _see_upload(parts_url: str, transport: Transport) -> None:
+    """See that this machine can upload parts, before it reads an input for nothing; once is enough.
+
+    What is uploaded for that is removed with what other tries have left.
+    """
+    _upload(Path(os.devnull), f"{parts_url}trial.{secrets.token_hex(4)}", transport)
+
+
+def _uploaded(part: Path, parts_url: str, transport: Transport) -> str:
     """Upload a part, and return where it is then; the file goes."""
+    location = parts_url + part.name
     try:
-        transport.put(part, location)
-    except (AccessDeniedError, InvalidInputError, NotFoundError) as error:  # who else has credentials may
-        raise _MachineError(f"parts cannot be uploaded: {error}") from error
+        _upload(part, location, transport)
     finally:
         part.unlink(missing_ok=True)
     return location
+
+
+def _upload(file: Path, location: str, transport: Transport) -> None:
+    try:
+        transport.put(file, location)
+    except AbortedError:  # patience is spent
+        raise
+    except CctrawlError as error:  # no credentials, no network: never the input's fault, and others may have them
+        raise _MachineError(f"parts cannot be uploaded: {error}") from error
+    except OSError as error:
+        raise _DiskError(error) from error
 
 
 def _let_go(writer: PartWriter) -> None:
