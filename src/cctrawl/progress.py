@@ -153,7 +153,7 @@ class _Rates:
             parts = [f"  {host.name:{width}} {host.state:8} {format_count(host.workers, 'worker')}"]
             parts += [format_count(host.files_done, "file"), f"{bytes_per_s / 1e6:.1f} MB/s"]
             if host.last_error:
-                parts.append(f"last error: {one_line(host.last_error)}")
+                parts.append(f"last error: {one_line(host.last_error)[:_ERROR_CHARACTERS]}")
             yield " · ".join(parts)
         if len(hosts) > _SHOWN_HOSTS:
             yield f"  … and {len(hosts) - _SHOWN_HOSTS:,} more"
@@ -230,9 +230,8 @@ class _LiveLine:
 
 
 def one_line(text: str) -> str:
-    """Return the beginning of a text of another machine, as far as a terminal can show it without harm."""
-    words = " ".join(text.split())
-    return "".join(character if character.isprintable() else "�" for character in words[:_ERROR_CHARACTERS])
+    """Return a text of another machine in one line that a terminal can show without harm."""
+    return "".join(character if character.isprintable() else "�" for character in " ".join(text.split()))
 
 
 def format_duration(seconds: float) -> str:
