@@ -1,16 +1,21 @@
 # Two commands for a fresh clone; they need Python 3.10 or newer and nothing else.
 #   make demo    runs the main job on a small fake Common Crawl, offline
 #   make test    runs the tests
+# and a third that wants Dask: `make demo-hosts` runs the main job over three hosts, made of namespaces by root, or of
+# workers of this machine, and loses one of them on the way.
 # `make test` skips, and says so, what this machine cannot do: the tests on fake hosts want Linux, root, and Debian's
 # openssh-server, openssh-client and iproute2; those with Spark, and with real files, see .ci/run.
 # `make bench` needs an hour, 10 GB, and for some of it Java 17, nginx and libnginx-mod-http-lua besides.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo demo-hosts test lint bench clean
 
 demo: .venv/demo.stamp
 	$(BIN)/cctrawl demo
+
+demo-hosts: .venv/cluster.stamp
+	$(BIN)/cctrawl demo --hosts
 
 test: .venv/test.stamp
 	$(BIN)/python -m pytest -n auto -q

@@ -68,6 +68,7 @@ class LoggedRequest:
         range: the ``Range`` header, or ``None``.
         if_range: the ``If-Range`` header, or ``None``.
         user_agent: the ``User-Agent`` header.
+        client: the address that it came from.
         status: the status that was sent; 0 while unanswered, or when the connection was reset before.
         bytes_sent: bytes of the body that went out (known when the answer is over).
     """
@@ -78,6 +79,7 @@ class LoggedRequest:
     range: str | None
     if_range: str | None
     user_agent: str
+    client: str
     status: int = 0
     bytes_sent: int = 0
 
@@ -231,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path).lstrip("/")
         self._logged = LoggedRequest(
             0.0, self.command, path, self.headers.get("Range"), self.headers.get("If-Range"),
-            self.headers.get("User-Agent", ""),
+            self.headers.get("User-Agent", ""), self.client_address[0],
         )  # fmt: skip
         self.server.fake.log(self._logged)
         faults = self.server.fake.book.strike(path)
