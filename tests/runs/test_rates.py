@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cctrawl.errors import AbortedError, CctrawlError
+from cctrawl.errors import AbortedError, CctrawlError, TransportError
 from cctrawl.runs.rates import RateDesk, RemoteRates
 from cctrawl.settings import Settings
-from cctrawl.store.rates import HostRate
+from cctrawl.store.rates import FILE_NAME, HostRate, RateBook
 from cctrawl.transport import Admission, Policy, Reserve
 from cctrawl.transport.entries import Absolve, Memory, NoteAnswer, NoteProbe, NoteRefusal
 from cctrawl.transport.pacing import Limits
@@ -119,12 +121,12 @@ memories = st.builds(
     Memory, times, st.integers(0, 5), st.integers(0, 5), st.one_of(st.none(), st.integers(0, 3)), st.integers(0, 3)
 )
 paths = st.sampled_from(["/a", "/b"])
-asked = st.integers(0, 3)
+counts = st.integers(0, 3)
 policy, pause_s = st.just(POLICY), st.just(60.0)
 entries = st.one_of(
-    st.builds(Reserve, asked, limits, policy),
-    st.builds(NoteAnswer, asked, paths, st.booleans()),
-    st.builds(NoteRefusal, asked, paths, memories, limits, policy, pause_s),
+    st.builds(Reserve, counts, limits, policy),
+    st.builds(NoteAnswer, counts, paths, st.booleans()),
+    st.builds(NoteRefusal, counts, paths, memories, limits, policy, pause_s),
     st.builds(Absolve, paths),
     st.builds(NoteProbe, policy, st.booleans(), st.booleans()),
 )
@@ -185,15 +187,15 @@ def test_a_clock_that_is_set_is_noticed(line: Line, host: str) -> None:
 
 
 def test_an_overdue_slot_is_given_up(line: Line, host: str) -> None:
-    """A slot that was due long before its answer came is not used: the next one is asked for, and counted once."""
+    """A slot that was due long before its answer came is not used: one that lies ahead is, and is counted once."""
     line.there_s = line.back_s = 0.01
     line.rates.read(host)
     line.back_s = 2.0
     line.asked.clear()
     line.later_back_s = 0.01
     admission, _ = line.rates.change(host, Reserve(3, LIMITS, POLICY))
-    assert line.asked == [Reserve(3, LIMITS, POLICY), Reserve(0, LIMITS, POLICY)]
-    assert admission.at >= line.now - 0.02
+    assert line.asked == [Reserve(3, LIMITS, POLICY), Reserve(0, LIMITS, POLICY, lead_s=0.5)]
+    assert admission.at >= line.now
 
 
 def test_a_line_that_stays_slow_is_used(line: Line, host: str) -> None:
@@ -211,6 +213,68 @@ def test_nothing_is_asked_for_what_is_known(line: Line, host: str) -> None:
     for _ in range(5):
         line.rates.read(host)
     assert line.asked == [None]
+
+
+def asking(desk: RateDesk) -> RemoteRates:
+    """Return the rates of a worker that is answered at once."""
+
+    def ask(number: int, data: bytes) -> None:
+        rates.answered(number, desk.answer(data))
+
+    rates = RemoteRates(ask)
+    return rates
+
+
+def test_what_other_commands_meet_is_told(tmp_path: Path) -> None:
+    """A refusal that another command of this machine notes in the book is told to all workers elsewhere."""
+    told: SimpleQueue[bytes] = SimpleQueue()
+    desk = RateDesk(Settings.resolve(data_dir=tmp_path), told.put)
+    rates = asking(desk)
+    assert rates.read("http://host").cuts == 0
+    book = RateBook(tmp_path / FILE_NAME)
+    book.change("http://host", NoteAnswer(0, "/a", is_ramp=False))
+    book.change("http://host", NoteRefusal(0, "/b", Memory(), LIMITS, POLICY, pause_s=60))
+    rates.heard(told.get(timeout=20))
+    assert rates.read("http://host").cuts == 1
+    assert rates.read("http://host").known_path == "/a"
+    assert told.empty(), "an answer is no trouble"
+    book.close()
+    desk.close()
+
+
+def test_what_one_worker_meets_is_told_to_all(tmp_path: Path) -> None:
+    """A refusal is told at once, answers and slots are not; what comes late never replaces what is newer."""
+    told: list[bytes] = []
+    desk = RateDesk(Settings.resolve(data_dir=tmp_path), told.append)
+    first, second = asking(desk), asking(desk)
+    refusal = NoteRefusal(0, "/b", Memory(), LIMITS, replace(POLICY, halve_every_s=0), pause_s=60)
+    second.change("http://host", NoteAnswer(0, "", is_ramp=False))
+    first.change("http://host", refusal)
+    first.change("http://host", Reserve(0, LIMITS, POLICY))
+    (update,) = told
+    second.heard(update)
+    assert second.read("http://host").cuts == 1
+    second.change("http://host", refusal)
+    second.heard(update)
+    assert second.read("http://host").cuts == 2
+    desk.close()
+
+
+def test_closing_wakes_who_waits_for_an_answer() -> None:
+    """A thread whose question is never answered hears that all was closed; so does whoever comes later."""
+    asked = threading.Event()
+    rates = RemoteRates(lambda _number, _data: asked.set())
+
+    def close() -> None:
+        asked.wait()
+        assert rates.is_asking
+        rates.close()
+
+    threading.Thread(target=close).start()
+    for _ in range(2):
+        with pytest.raises(TransportError, match="closed"):
+            rates.read("http://host")
+    assert not rates.is_asking
 
 
 def test_a_book_that_breaks_is_said(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,15 @@ def test_burst_then_rate() -> None:
     row = HostRate()
     assert slots(row, T0, 4, Limits(10, 2)) == pytest.approx([0, 0, 0.1, 0.2])
     assert slots(row, T0 + 10, 3, Limits(10, 2)) == pytest.approx([0, 0, 0.1])
+
+
+@pytest.mark.parametrize("limits", [Limits(10, 1), Limits(10, 1, ramp=True), Limits(ramp=True)])
+def test_a_slot_may_be_asked_for_ahead(limits: Limits) -> None:
+    """Who hears late of a slot gets one that far away, and the next ones keep their distance from it."""
+    row = HostRate()
+    assert pacing.reserve(row, T0, limits, POLICY, lead_s=0.3).at == pytest.approx(T0 + 0.3)
+    assert slots(row, T0, 2, limits) == pytest.approx([0.4, 0.5])
+    assert pacing.reserve(row, T0, limits, POLICY, lead_s=0.3).at == pytest.approx(T0 + 0.6)
 
 
 @given(st.lists(st.floats(0, 3), min_size=1, max_size=60), st.floats(0.5, 50), st.integers(1, 20))
@@ -170,6 +180,34 @@ def test_after_a_block_slowly_and_up_to_half_for_an_hour() -> None:
     assert pacing.reserve(row, T0 + 60, limits, POLICY).action == "go"
     rates = [pacing.rate_in_force(row, T0 + 60 + s, limits, POLICY) for s in (0, 60, 1000, 3599, 3601)]
     assert rates == pytest.approx([10, 50, 50, 50, 100])
+
+
+def test_a_cut_makes_slots_void() -> None:
+    """Whoever waits for a slot when the rate is cut reserves anew, at the new rate, as if nobody waited."""
+    row, limits = HostRate(), Limits(10, 1)
+    assert slots(row, T0, 100, limits)[-1] == pytest.approx(9.9)
+    reserved = replace(row)
+    assert not pacing.is_void(reserved, row)
+    refuse(row, T0, limits)
+    assert pacing.is_void(reserved, row)
+    assert slots(row, T0, 2, limits) == pytest.approx([0.2, 0.4])
+    assert not pacing.is_void(row, row)
+
+
+def test_a_pause_makes_slots_void() -> None:
+    """Nobody goes while a block is on, whatever was reserved before it."""
+    row = blocked()
+    assert pacing.is_void(replace(row, pause_s=0.0), row)
+
+
+def test_who_waits_in_a_pause_need_not_ask() -> None:
+    """The row tells until when: the end of the pause, then a while for whoever probes; then a probe is due."""
+    row = blocked()
+    assert pacing.paused_until(row, T0 + 10, POLICY) == T0 + 60
+    assert pacing.paused_until(row, T0 + 61, POLICY) is None
+    assert pacing.reserve(row, T0 + 61, FREE, POLICY).action == "probe"
+    assert pacing.paused_until(row, T0 + 62, POLICY) == pytest.approx(T0 + 62.5)
+    assert pacing.paused_until(HostRate(), T0, POLICY) is None
 
 
 def test_a_path_refused_for_itself_gives_the_rate_back() -> None:

@@ -9,8 +9,9 @@ worker's clock (`_Clock`). An answer takes its time as well, and many that were 
 slots all due: a burst. So a slot that is overdue when its answer comes is given up, and another one asked for.
 Overdue means by more than the policy's slack, which late waiters have anyway, and the time that answers take at
 best: requests of a host come at most so much behind their slots, and in no stretch of time there are more than the
-rate allows in a stretch longer by that. On a line that is always slow answers take long at best, too, and slots
-that lie in the future, as they do where the rate is what limits, are never overdue.
+rate allows in a stretch longer by that. So that on an uneven line not slot after slot is lost, the next one is
+asked for with a lead. On a line that is always slow answers take long at best, too, and slots that lie in the
+future, as they do where the rate is what limits, are never overdue.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ T = TypeVar("T")
 
 _LOOK_S = 0.05
 _QUICKEST_OF_S = 10.0
+_MOST_LEAD_S = 0.5
+_LEAD_KEPT = 0.8
 _TIMES = ("tokens_at", "ramp_from", "ramp_seen_at", "ramp_next_at", "window_from", "reduced_at", "cap_until",
           "streak_from", "pause_from", "probe_until", "answered_at")  # fmt: skip
 
@@ -158,6 +161,7 @@ class RemoteRates:
         self._waiting: dict[int, SimpleQueue[tuple[bytes, float] | None]] = {}
         self._rows: dict[str, tuple[int, HostRate]] = {}
         self._clock = _Clock()
+        self._lead_s = 0.0
         self._is_closed = False
 
     @property
@@ -187,14 +191,17 @@ class RemoteRates:
         return self._exchange(host, change)[:2]
 
     def _reserve(self, host: str, entry: Reserve) -> tuple[Admission, HostRate]:
-        """Reserve until the slot is not overdue when we hear of it."""
+        """Reserve until the slot is not overdue when we hear of it: the more so, the farther away it must be."""
+        entry = replace(entry, lead_s=self._lead_s if self._lead_s > entry.policy.slack_s else 0.0)
         while True:
             admission, row, ahead_s = self._exchange(host, entry)
             admission = replace(admission, at=admission.at + ahead_s)
             late_s = time.time() - admission.at
             if admission.action != "go" or late_s <= entry.policy.slack_s + self._clock.quickest_s:
+                self._lead_s *= _LEAD_KEPT
                 return admission, row
-            entry = replace(entry, asked=0)  # they are counted
+            self._lead_s = min(self._lead_s + late_s, _MOST_LEAD_S)
+            entry = replace(entry, asked=0, lead_s=self._lead_s)  # they are counted
 
     def answered(self, number: int, data: bytes) -> None:
         """Take the answer to a question."""

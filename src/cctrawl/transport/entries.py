@@ -54,16 +54,24 @@ class Memory:
 
 @dataclass(frozen=True)
 class Reserve:
-    """Take the next free slot, or learn of a block. ``asked`` requests went out since the last entry."""
+    """Take the next free slot, or learn of a block.
+
+    Attributes:
+        asked: requests that went out since the last entry.
+        limits: the asker's limits.
+        policy: the constants.
+        lead_s: the slot must be so far away: whoever is far away hears of it late.
+    """
 
     asked: int
     limits: Limits
     policy: Policy
+    lead_s: float = 0.0
 
     def __call__(self, row: HostRate, now: float) -> Admission:
         """Return what to do next."""
         pacing.observe(row, now, self.asked, ramp=self.limits.ramp)
-        return pacing.reserve(row, now, self.limits, self.policy)
+        return pacing.reserve(row, now, self.limits, self.policy, lead_s=self.lead_s)
 
 
 @dataclass(frozen=True)

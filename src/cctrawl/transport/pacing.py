@@ -88,17 +88,17 @@ def is_free(row: HostRate, now: float, limits: Limits, policy: Policy) -> bool:
     return ramped and not row.pause_s and rate_in_force(row, now, limits, policy) == math.inf
 
 
-def reserve(row: HostRate, now: float, limits: Limits, policy: Policy) -> Admission:
-    """Take the next free slot, or say that a block is on."""
+def reserve(row: HostRate, now: float, limits: Limits, policy: Policy, *, lead_s: float = 0.0) -> Admission:
+    """Take the next free slot that is at least ``lead_s`` away, or say that a block is on."""
     _mend(row, now, policy)
     if row.pause_s:
         return _during_pause(row, now, policy)
     at = now
     rate = rate_in_force(row, now, limits, policy)
     if rate < math.inf:
-        at = _take_token(row, now, rate, _capacity(row, rate, limits, policy))
+        at = _take_token(row, now, rate, _capacity(row, rate, limits, policy), lead_s)
     if limits.ramp:
-        at = max(at, _take_ramp_slot(row, now, limits, policy))
+        at = max(at, _take_ramp_slot(row, now, limits, policy, lead_s))
     return Admission("go", at)
 
 
@@ -249,18 +249,20 @@ def _capacity(row: HostRate, rate: float, limits: Limits, policy: Policy) -> flo
     return max(1.0, rate * policy.slack_s) if row.reduced_per_s else max(1.0, limits.burst)
 
 
-def _take_token(row: HostRate, now: float, rate: float, capacity: float) -> float:
+def _take_token(row: HostRate, now: float, rate: float, capacity: float, lead_s: float) -> float:
     gained = capacity if row.tokens_at == 0 else (now - row.tokens_at) * rate
     row.tokens = min(capacity, row.tokens + gained) - 1
     row.tokens_at = now
+    if lead_s:
+        row.tokens = min(row.tokens, -lead_s * rate)
     return now + max(0.0, -row.tokens / rate)
 
 
-def _take_ramp_slot(row: HostRate, now: float, limits: Limits, policy: Policy) -> float:
+def _take_ramp_slot(row: HostRate, now: float, limits: Limits, policy: Policy, lead_s: float) -> float:
     if now - row.ramp_seen_at > policy.ramp_idle_s:
         row.ramp_from, row.ramp_next_at = now, now
     row.ramp_seen_at = now
-    at = max(row.ramp_next_at, now - policy.slack_s)
+    at = max(row.ramp_next_at, now + lead_s if lead_s else now - policy.slack_s)
     row.ramp_next_at = at + 1 / _ramp_per_s(row, at, limits, policy)  # the rate of then, not of now
     return at
 
