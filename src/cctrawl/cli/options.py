@@ -207,7 +207,11 @@ def where_options(function: Function) -> Function:
 
 _ON_HOSTS = (
     click.option("--tunnel", is_flag=True, help="All through the ssh connections; no port is opened on a network."),
-    click.option("--python", metavar="PATH", help="The interpreter on hosts whose line names none. [python3]"),
+    click.option(
+        "--python",
+        metavar="PATH",
+        help="The interpreter on hosts whose line names none. [what `hosts install` made, else python3]",
+    ),
     click.option("--workdir", metavar="FOLDER", help="A folder on hosts whose line names none, for scratch files."),
 )
 _ELSEWHERE = (

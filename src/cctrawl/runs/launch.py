@@ -97,7 +97,8 @@ def run(
         hosts: a hosts file: the workers are there, not on this machine. This and the next ones need the extra
             ``cctrawl[cluster]``. None of them changes the rows: a run may go on with others, or without.
         tunnel: everything goes through the ssh connections; no port is opened but on loopback.
-        python: the interpreter on hosts whose line names none.
+        python: the interpreter on hosts whose line names none; else the one that ``cctrawl hosts install`` made, or
+            ``python3``.
         workdir: the folder on hosts whose line names none, for what is only there while the run goes on.
         require_all: begin only if every host of the file can be used; else those that can go on.
         scheduler: the address of a Dask scheduler, ``"tcp://scheduler:8786"``, instead of a hosts file.
