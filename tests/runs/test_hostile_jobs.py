@@ -18,6 +18,8 @@ from cctrawl.testing import WarcWriter
 
 BAD = 2
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:

@@ -22,6 +22,8 @@ from cctrawl.testing import CutBody, FakeCrawls, FakeServer, Refuse, WarcWriter,
 
 CRAWL = "CC-MAIN-2024-22"
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 def settings_for(root: str | Path, **given: object) -> Settings:
     """Return settings for a fake crawl that waste no time."""

@@ -20,6 +20,7 @@ from cctrawl.runs.process import WorkerProcess
 from cctrawl.runs.task import Setup, Task, TaskFailure, TaskResult
 
 _START_FAILURES = 3
+_START_S = 60.0  # least time for a worker to come up, on a machine that is busy
 _GRACE_S = 5.0  # for a worker that hung up: it is about to end, and how it ends says why
 
 
@@ -348,7 +349,8 @@ class LocalEngine:
         for worker in list(self._workers):
             if worker.task is None:
                 continue
-            if self._timeout_s and now - worker.moved_at > self._timeout_s:
+            timeout_s = self._timeout_s if worker.ready else max(self._timeout_s, _START_S)
+            if self._timeout_s and now - worker.moved_at > timeout_s:
                 events += self._lost(worker, f"took no further record for {self._timeout_s:g} s (--timeout)")
             elif self._max_memory_bytes and (held_bytes := worker.held_bytes()) > self._max_memory_bytes:
                 held = f"{held_bytes / 2**20:.0f} MiB"

@@ -121,7 +121,7 @@ class Agent(WorkerPlugin):
             self._begin(worker)
         except OSError as error:  # there is no room for the job's code
             self._is_closing = True
-            self._say(self._hello(worker, workers=0))
+            self._say(self._introduction(worker, workers=0))
             self._say(Bye(f"nothing can be written on {socket.gethostname()}: {error}"))
 
     def _begin(self, worker: Worker) -> None:
@@ -131,7 +131,7 @@ class Agent(WorkerPlugin):
         self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
         self._ends: dict[int, _End] = {}
         self._credits: dict[str, Credit] = {}
-        self._is_shared = False
+        self._is_shared = self._is_welcome = False
         self._lease = _Lease(errand.lease_s)
         self._engine = LocalEngine(
             self._setup_here(),
@@ -143,8 +143,8 @@ class Agent(WorkerPlugin):
         AGENTS.add(self)
         self._pump = threading.Thread(target=self._work, name="cctrawl-agent", daemon=True)
         self._pump.start()
+        self._hello = self._introduction(worker, workers=self._threads)
         threading.Thread(target=self._keep_lease, name="cctrawl-lease", daemon=True).start()
-        self._say(self._hello(worker, workers=self._threads))
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's signature
         """End the workers: the driver is done."""
@@ -228,9 +228,13 @@ class Agent(WorkerPlugin):
                 self._pass_on(self._engine.events(_TURN_S))
         except Exception as error:  # noqa: BLE001 - nobody else would hear of it
             self._say(Heard((Said(f"{socket.gethostname()}: {type(error).__name__}: {error}", "agent"),)))
-            threading.Thread(target=self.close, args=(str(error),), daemon=True).start()
+            threading.Thread(target=self._give_up, args=(str(error),), daemon=True).start()
         finally:
             self._engine.stop()
+
+    def _give_up(self, reason: str) -> None:
+        self.close(reason)
+        GIVEN_UP(reason)
 
     def _pass_on(self, events: list[Event]) -> None:
         heard = [event for event in events if isinstance(event, (Progressed, Said))]
@@ -242,9 +246,10 @@ class Agent(WorkerPlugin):
 
     def _keep_lease(self) -> None:
         while not self._is_closing:
+            if not self._is_welcome:  # the driver may not have listened yet
+                self._say(self._hello)
             if self._lease.is_over():
-                self.close("the driver does not answer")
-                LEASE_OVER()
+                self._give_up("the driver does not answer: the lease is over")
                 return
             number = self._lease.due()
             if number is not None:
@@ -255,7 +260,7 @@ class Agent(WorkerPlugin):
         if isinstance(message, Pong):
             self._lease.renew(message.number)
         elif isinstance(message, Welcome):
-            self._is_shared = message.is_shared
+            self._is_shared, self._is_welcome = message.is_shared, True
         elif isinstance(message, Taken):
             credit = self._credits.get(message.execution)
             if credit is not None:
@@ -275,7 +280,7 @@ class Agent(WorkerPlugin):
         settings = replace(setup.settings, data_dir=self._folder / "data")
         return replace(setup, job=job, settings=settings, asks_for_rates=True)
 
-    def _hello(self, worker: Worker, *, workers: int) -> Hello:
+    def _introduction(self, worker: Worker, *, workers: int) -> Hello:
         return Hello(
             address=worker.address,
             name=str(worker.name),
@@ -342,12 +347,12 @@ def _now() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
-def _stay() -> None:
+def _stay(reason: str) -> None:
     """Do nothing: the process is Dask's, not ours."""
 
 
-# What to do when a lease is over, besides ending the workers; on a host that we have started the process goes too.
-LEASE_OVER: Callable[[], None] = _stay
+# What to do when an agent has given up, besides ending the workers; on a host of ours the process goes, too.
+GIVEN_UP: Callable[[str], object] = _stay
 
 
 def do_task(session: str, attempt: int, task: Task) -> None:

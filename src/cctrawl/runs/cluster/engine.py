@@ -149,7 +149,7 @@ class ClusterEngine:
     def free(self) -> int:
         """Return how many tasks could be submitted now: a few more than there are workers, so that none waits."""
         workers = sum(agent.hello.workers for agent in self._roster.at_work())
-        if not workers and self._fleet is None:
+        if self._fleet is None and not list(self._roster):
             workers = 1  # a cluster that grows by demand must see some
         return max(0, workers + -(-workers // 4) - len(self._attempts))
 
@@ -244,18 +244,24 @@ class ClusterEngine:
             self._take_outcome(agent, message, events)
         elif isinstance(message, Bye):
             agent.is_gone = agent.is_empty = agent.is_refused = True  # its Dask worker may live on
+            agent.reason = message.reason
 
     def _welcome(self, sender: str, hello: Hello) -> None:
+        if self._roster.find(sender) is None:
+            self._admit(sender, hello)
+        is_shared = bool(hello.proof) and (self._folder / Path(hello.proof).name).is_file()
+        self._bus.send(hello.address, Welcome(is_shared))
+
+    def _admit(self, sender: str, hello: Hello) -> None:
         host = hello.machine if self._fleet is None else self._fleet.host_of(hello.name)
         agent = AgentRecord(sender, hello, host)
         ours = "{}.{}".format(*sys.version_info[:2])
         if hello.version != __version__ or hello.python != ours:
             agent.is_refused = True
+            agent.reason = "other versions"
             theirs = f"Python {hello.python} and cctrawl {hello.version}"
             self._note(f"{host}: not used: it has {theirs}, here are {ours} and {__version__}")
         self._roster.enter(agent)
-        is_shared = bool(hello.proof) and (self._folder / Path(hello.proof).name).is_file()
-        self._bus.send(hello.address, Welcome(is_shared))
 
     def _begun(self, agent: AgentRecord, message: Began) -> None:
         attempt = self._attempts.numbered(message.attempt)

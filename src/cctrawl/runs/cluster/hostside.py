@@ -21,7 +21,7 @@ def serve(spec: dict[str, Any]) -> None:
             ``scratch``, a folder that is this process's alone, and ``leave``, which ends it, by `hosts.boot`.
     """
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    agent.LEASE_OVER = lambda: spec["leave"]("its lease is over")
+    agent.GIVEN_UP = spec["leave"]
     _see_scheduler(spec)
     asyncio.run(_work(spec))
     end("the scheduler has closed the connection")

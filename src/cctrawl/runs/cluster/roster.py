@@ -24,6 +24,7 @@ class AgentRecord:
         is_gone: whether it takes no tasks any more.
         is_empty: whether no worker of it can be at work any more.
         is_refused: whether it is not fit for tasks.
+        reason: why it is refused.
     """
 
     id: str
@@ -34,6 +35,7 @@ class AgentRecord:
     is_gone: bool = False
     is_empty: bool = False
     is_refused: bool = False
+    reason: str = ""
 
 
 class Roster:

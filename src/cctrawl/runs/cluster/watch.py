@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from cctrawl.errors import AbortedError
+from cctrawl.errors import AbortedError, EngineError
 from cctrawl.failures import RESUME_HINT
 from cctrawl.runs.cluster.attempts import Attempt
 from cctrawl.runs.cluster.roster import AgentRecord, Roster
@@ -81,6 +81,7 @@ class Watch:
 
         Raises:
             AbortedError: no host was at work for longer than patience lasts.
+            EngineError: no worker of somebody else's cluster can be used.
         """
         for agent in self._roster:
             if not (agent.is_gone or self._roster.may_be_at_work(agent)):
@@ -94,7 +95,7 @@ class Watch:
 
     def take_out(self, agent: AgentRecord, failure: TaskFailure) -> None:
         """Give no more tasks to a host that cannot do any: its disk is full, or it is set up wrongly."""
-        agent.is_refused = True
+        agent.is_refused, agent.reason = True, failure.message
         if agent.host not in self._refused:
             self._refused.add(agent.host)
             self._note(f"{agent.host}: taken out: {failure.message}")
@@ -115,6 +116,12 @@ class Watch:
         if self._roster.at_work():
             self._alone_since = None
             return
+        refused = [agent.reason for agent in self._roster if agent.is_refused]
+        if self._fleet is None and refused and all(agent.is_refused or agent.is_gone for agent in self._roster):
+            raise EngineError(
+                f"no worker of the cluster can be used: {refused[-1]}",
+                hint="its workers need this Python and this cctrawl, and a folder that can be written to",
+            )
         if self._alone_since is None:
             self._alone_since = now
             if self._fleet is None or list(self._roster):  # else our own hosts are only just starting
