@@ -25,7 +25,8 @@ from cctrawl.testing import FakeServer, SlowAnswer
 
 FOOTERS = "cc-index/*.parquet"
 FILES = 400
-KILLS = 24
+KILLS = 8
+EXHAUSTIVE_KILLS = 60
 TABLES = ("file", "row_group", "file_bounds", "failure")
 
 
@@ -97,12 +98,24 @@ def asked(server: FakeServer) -> dict[str, int]:
 
 @pytest.mark.slow
 def test_kills_lose_nothing_and_fetch_nothing_twice(server: FakeServer, tmp_path: Path) -> None:
-    """Dozens of kills at random moments end in the same store; what was entered is never asked for again."""
+    """Kills at random moments end in the same store; what was entered is never asked for again."""
+    assert_kills_do_not_show(server, tmp_path, KILLS)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(900)
+def test_dozens_of_kills_lose_nothing_and_fetch_nothing_twice(server: FakeServer, tmp_path: Path) -> None:
+    """The same over dozens of kills."""
+    assert_kills_do_not_show(server, tmp_path, EXHAUSTIVE_KILLS)
+
+
+def assert_kills_do_not_show(server: FakeServer, tmp_path: Path, kills: int) -> None:
+    """Kill a harvest so often, and hold what is there in the end against one that nobody disturbed."""
     dice = random.Random(5)
     killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
     call(words(server, undisturbed), 0)
     server.set_faults([SlowAnswer(path=FOOTERS, wait_s=0.1)])
-    for _ in range(KILLS):
+    for _ in range(kills):
         before = entered(server, killed)
         server.requests.clear()
         with subprocess.Popen(words(server, killed), stderr=subprocess.DEVNULL) as process:
