@@ -29,6 +29,7 @@ _COMMANDS = {
     "files": ("cctrawl.cli.listing", "List the files of one kind of a crawl."),
     "find": ("cctrawl.cli.finding", "Find captures in any crawl: by URL, host, domain, filter."),
     "index": ("cctrawl.cli.index", "Ask what is held of the index: row groups, bounds, footers."),
+    "hosts": ("cctrawl.cli.hosts", "Check the machines of a hosts file, and install cctrawl there."),
     "harvest": ("cctrawl.cli.harvesting", "Fetch the footers of index files, so that questions need no request."),
     "jobs": ("cctrawl.cli.listing", "List the jobs that come with cctrawl."),
     "run": ("cctrawl.cli.running", "Run a job over the files of a crawl and write its rows."),

@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from cctrawl.runs.cluster.options import LEASE, ClusterOptions, cluster_options
+from cctrawl.runs.cluster.options import LEASE, ClusterOptions, cluster_options, see_extra
 
-__all__ = ["LEASE", "ClusterOptions", "cluster_options"]
+__all__ = ["LEASE", "ClusterOptions", "cluster_options", "see_extra"]
 
 # Dask is an extra, and takes a second to load.
 _HOMES = {"open_engine": "cctrawl.runs.cluster.opening"}

@@ -150,12 +150,21 @@ def _lease_s(given: float | str) -> float:
 
 
 def _see_extras(options: ClusterOptions) -> None:
-    """See that what is needed is installed, without loading it: Dask takes a second."""
+    """See that what is needed is installed; Dask takes a second to load."""
     for module, extra in _needed(options):
-        if find_spec(module) is None:
-            raise InvalidInputError(
-                f"runs over hosts need {module}, which is not installed", hint=f"pip install 'cctrawl[{extra}]'"
-            )
+        see_extra(module, extra)
+
+
+def see_extra(module: str, extra: str) -> None:
+    """See that a module of an extra is installed, without loading it.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    if find_spec(module) is None:
+        raise InvalidInputError(
+            f"runs over hosts need {module}, which is not installed", hint=f"pip install 'cctrawl[{extra}]'"
+        )
 
 
 def _needed(options: ClusterOptions) -> Iterator[tuple[str, str]]:

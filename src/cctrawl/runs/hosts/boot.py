@@ -252,6 +252,8 @@ def _make_workdir(workdir: Path, *, is_own: bool) -> None:
     try:
         workdir.mkdir(0o700 if is_own else 0o777, exist_ok=True)
     except FileNotFoundError:
+        if workdir.parent.exists():
+            raise
         raise OSError(f"there is no folder {workdir.parent}") from None
     if is_own and (workdir.is_symlink() or workdir.stat().st_uid != os.geteuid()):
         raise OSError("it belongs to another user")

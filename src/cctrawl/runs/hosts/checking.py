@@ -33,12 +33,14 @@ class Finding:
 
     Attributes:
         host: the host.
-        facts: what there is; ``None`` if it was not reached, or no Python answers.
+        is_reached: whether ssh gets through.
+        facts: what there is; ``None`` if no Python answers.
         reaches_data: whether it reads what lies below the base URL; ``None`` if it could not be asked.
         problems: what keeps it from working; empty if it is fit.
     """
 
     host: Host
+    is_reached: bool
     facts: Facts | None
     reaches_data: bool | None
     problems: tuple[Problem, ...]
@@ -135,15 +137,15 @@ class _Visit:
             forward = self._linking.forward_for(self._host)
             facts = self._greet(forward)
         if isinstance(facts, Trouble):
-            return Finding(self._host, None, None, facts.problems)
+            return Finding(self._host, facts.is_reached, None, None, facts.problems)
         problems = problems_of(self._host, facts)
-        reaches_data = None if not self._linking.paths else not facts.missing
+        reaches_data = not facts.missing if self._linking.paths and facts.is_whole else None
         if facts.fingerprint == own_fingerprint():  # else it may not know what we ask
             unreached = self._ask(Linked(self._host, 0, facts, 1, self._linking.scheduler_of(forward)))
             problems += [Problem(self._host.name, what, hint) for what, hint in unreached.values()]
             reaches_data = reaches_data is not False and "data" not in unreached
         self._close()
-        return Finding(self._host, facts, reaches_data, tuple(problems))
+        return Finding(self._host, True, facts, reaches_data, tuple(problems))
 
     def _greet(self, forward: Forward | None) -> Facts | Trouble:
         words = self._linking.words_for(self._host, forward, _CONNECT_TIMEOUT_S)

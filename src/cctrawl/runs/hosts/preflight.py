@@ -71,6 +71,11 @@ class Facts:
     alone: bool = False
     scratch: str = ""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether more than its Python is known: one of another version is asked nothing else."""
+        return bool(self.workdir)
+
     @classmethod
     def of(cls, told: Mapping[str, Any], *, now_s: float) -> Facts:
         """Return the facts of what a host told, which was heard at a time of our clock."""

@@ -7,13 +7,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cctrawl.errors import CctrawlError, NotFoundError
+from cctrawl.errors import CctrawlError, NotFoundError, TransportError
 from cctrawl.settings import Settings
 from cctrawl.transport import Transport
 
 REQUEST_TIMEOUT_S = 10.0
 _PATIENCE_S = 1.0
 GREETING = b"cctrawl"
+_NETWORK_HINT = (
+    "hosts read their inputs themselves: is there a proxy to be named (HTTPS_PROXY there), or a firewall?"
+)
 
 
 def serve(spec: dict[str, Any]) -> None:
@@ -48,7 +51,8 @@ def _data_trouble(spec: dict[str, Any], folder: Path) -> list[str]:
     except NotFoundError:
         return []  # whoever says so was reached
     except CctrawlError as error:
-        return [str(error), error.hint or "is there a proxy or a firewall? Proxies are set by HTTPS_PROXY there"]
+        hint = None if type(error) is TransportError else error.hint
+        return [f"it does not reach the data: {error}", hint or _NETWORK_HINT]
     return []
 
 

@@ -23,11 +23,13 @@ class Trouble:
         problems: what to tell the user; at least one.
         is_passing: whether the next try may well succeed: the network, or a host that is just starting.
         is_forward: whether the forward of a port was refused; the port may have been taken.
+        is_reached: whether ssh got through.
     """
 
     problems: tuple[Problem, ...]
     is_passing: bool = False
     is_forward: bool = False
+    is_reached: bool = False
 
 
 # What ssh prints -> what it means, what to do, whether it may pass. {target} is the host as ssh is asked for it.
@@ -109,26 +111,28 @@ def trouble_of(host: Host, python: str | None, returncode: int, lines: Sequence[
     if returncode == SSH_FAILED and not host.is_local:
         return _ssh_trouble(host, "\n".join(said), last)
     python = python or (sys.executable if host.is_local else f"{OWN_PYTHON}, and no python3")
-    return Trouble((_python_problem(host, python, returncode, last),))
+    return Trouble((_python_problem(host, python, returncode, last),), is_reached=True)
 
 
 def trouble_of_start(host: Host, program: str, error: OSError) -> Trouble:
     """Return the trouble of a program that this machine cannot start: the Python of a local host, or ssh."""
     code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
-    return Trouble((_python_problem(host, program, code, error.strerror or str(error)),))
+    return Trouble((_python_problem(host, program, code, error.strerror or str(error)),), is_reached=host.is_local)
 
 
 def silence_of(host: Host, limit_s: float) -> Trouble:
     """Return the trouble of a host that let us in and then said nothing."""
     hint = "is it very busy, or does a disk or a login script hang there?"
-    return Trouble((Problem(host.name, f"it said nothing for {limit_s:.0f} s", hint),), is_passing=True)
+    problem = Problem(host.name, f"it said nothing for {limit_s:.0f} s", hint)
+    return Trouble((problem,), is_passing=True, is_reached=True)
 
 
 def _ssh_trouble(host: Host, said: str, last: str) -> Trouble:
     for pattern, what, hint, is_passing in _SSH:
         if re.search(pattern, said):
+            is_forward = pattern.startswith("remote port")
             problem = Problem(host.name, f"{what} ({_line_with(pattern, said)})", hint.format(target=_words(host)))
-            return Trouble((problem,), is_passing, is_forward=pattern.startswith("remote port"))
+            return Trouble((problem,), is_passing, is_forward, is_reached=is_forward)
     hint = f"try `ssh {_words(host)}` by hand"
     return Trouble((Problem(host.name, f"ssh failed: {last}", hint),), is_passing=True)
 
