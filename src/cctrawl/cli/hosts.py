@@ -20,7 +20,7 @@ from cctrawl.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cctrawl.runs.hosts import Finding, Problem
+    from cctrawl.runs.hosts import Finding, Host, Installation, Problem
     from cctrawl.settings import Settings
 
 _EXIT_UNFIT = 1
@@ -75,14 +75,14 @@ def check_command(
     """  # noqa: D301 - \b is the character that keeps click from wrapping
     from cctrawl.output import Column, listing_format, write_listing  # noqa: PLC0415 - not needed for --help
     from cctrawl.runs.cluster import see_extra  # noqa: PLC0415 - not needed for --help
-    from cctrawl.runs.hosts import address_seen_by, check_hosts, find_ssh, read_hosts  # noqa: PLC0415 - the same
+    from cctrawl.runs.hosts import address_seen_by, check_hosts, read_hosts  # noqa: PLC0415 - the same
 
     see_extra("distributed", "cluster")
     hosts = read_hosts(file)
     findings = check_hosts(
         hosts,
         settings,
-        ssh="" if all(host.is_local for host in hosts) else find_ssh(),
+        ssh=_ssh_for(hosts),
         address="" if tunnel else address_seen_by(hosts),
         python=python,
         workdir=workdir,
@@ -94,7 +94,7 @@ def check_command(
     rows = (_row(finding, problems, is_table=is_table) for finding in findings)
     columns = [Column(name, right=name in _NUMBERS) for name in _CHECKED]
     write_listing(rows, columns, format=format, output=output)
-    tell_problems(problems)
+    _tell_problems(problems)
     return _EXIT_UNFIT if problems else 0
 
 
@@ -120,7 +120,63 @@ def _shown(cell: object) -> object:
     return "" if cell is None else cell
 
 
-def tell_problems(problems: Iterable[Problem]) -> None:
+@hosts_command.command("install")
+@click.argument("file", shell_complete=complete_file)
+@host_options
+@format_option()
+@output_option
+@silent_option
+@verbose_option
+def install_command(
+    *,
+    file: str,
+    tunnel: bool,  # noqa: ARG001 - scripts may give the same options to all commands with hosts
+    python: str | None,
+    workdir: str | None,  # noqa: ARG001 - the same
+    format: str | None,  # noqa: A002 - the option's name
+    output: str,
+) -> int:
+    """Give each host of FILE an environment with this very cctrawl; exit code 1 if one does not get it.
+
+    What was done is listed. The environment is FOLDER of --python FOLDER/bin/python (~/.cctrawl/venv if none is
+    named, where `run` and `check` look first), made by a Python there of this one's minor version. What is installed
+    is the code that runs here, with its extras, and the same versions of Dask; pip there needs an index it can reach.
+    Where all of this is so already, there is nothing to do. A line localhost without python= is this very Python.
+
+    \b
+    cctrawl hosts install hosts.txt
+    cctrawl hosts install hosts.txt --python /opt/cctrawl/bin/python
+    """  # noqa: D301 - \b is the character that keeps click from wrapping
+    from cctrawl.output import Column, write_listing  # noqa: PLC0415 - not needed for --help
+    from cctrawl.runs.cluster import see_extra  # noqa: PLC0415 - not needed for --help
+    from cctrawl.runs.hosts import install_on, read_hosts  # noqa: PLC0415 - not needed for --help
+
+    see_extra("distributed", "cluster")
+    hosts = read_hosts(file)
+    problems: list[Problem] = []
+    rows = (_done(each, problems) for each in install_on(hosts, ssh=_ssh_for(hosts), python=python))
+    columns = [Column(name) for name in ("host", "did", "python", "cctrawl")]
+    write_listing(rows, columns, format=chosen_format(format, output), output=output)
+    _tell_problems(problems)
+    return _EXIT_UNFIT if problems else 0
+
+
+def _done(installation: Installation, problems: list[Problem]) -> Sequence[Any]:
+    problems += installation.problems
+    did = ", ".join(installation.did) or ("failed" if installation.problems else "nothing to do")
+    facts = installation.facts
+    if facts is None:
+        return [installation.host.name, did, None, None]
+    return [installation.host.name, did, facts.executable, facts.versions.get("cctrawl")]
+
+
+def _ssh_for(hosts: Sequence[Host]) -> str:
+    from cctrawl.runs.hosts import find_ssh  # noqa: PLC0415 - not needed for --help
+
+    return "" if all(host.is_local for host in hosts) else find_ssh()
+
+
+def _tell_problems(problems: Iterable[Problem]) -> None:
     """Say what is wrong with which hosts, and what to do about it."""
     hosts: dict[tuple[str, str], list[str]] = {}
     for problem in problems:

@@ -5,7 +5,8 @@ are ``boot``: it says what is there, and becomes the worker. ``preflight`` decid
 ``troubles`` reads what ssh prints when there is nothing to hear. A ``connection`` is one ssh, from its start to its
 end; a ``link`` keeps one host at work through many of them, at the pace of ``delays``, for what is in ``linking``.
 ``checking`` looks at hosts before a run does, with ``reaching`` for what they reach, and ``addresses`` for how they
-reach us. Read in this order.
+reach us. ``installing`` brings them a ``wheel`` of this very code, with what ``installer`` does there; ``visits``
+are what both make. Read in this order.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from cctrawl.runs.hosts.addresses import address_seen_by
 from cctrawl.runs.hosts.checking import Finding, check_hosts
 from cctrawl.runs.hosts.command import find_ssh
 from cctrawl.runs.hosts.hostfile import Host, read_hosts
+from cctrawl.runs.hosts.installing import Installation, install_on
 from cctrawl.runs.hosts.link import Link, stop_links
 from cctrawl.runs.hosts.linking import Linked, LinkEvent, Linking, Printed, Refused, Unlinked
 from cctrawl.runs.hosts.preflight import Facts, Problem, problems_of
@@ -22,6 +24,7 @@ __all__ = [
     "Facts",
     "Finding",
     "Host",
+    "Installation",
     "Link",
     "LinkEvent",
     "Linked",
@@ -33,6 +36,7 @@ __all__ = [
     "address_seen_by",
     "check_hosts",
     "find_ssh",
+    "install_on",
     "problems_of",
     "read_hosts",
     "stop_links",

@@ -32,7 +32,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 MARK = "CCTRAWL "
-PACKAGES = ("cctrawl", "dask", "distributed", "cloudpickle", "msgpack")
+PACKAGES = ("cctrawl", "dask", "distributed", "cloudpickle", "msgpack")  # the same everywhere
+_OF_EXTRAS = ("botocore", "resiliparse")
 _SCRATCH = "cctrawl-scratch-"
 _LOCK_PATIENCE_S = 3.0
 _LOCK_POLL_S = 0.05
@@ -49,9 +50,9 @@ def fingerprint(package: Path) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that must be the same everywhere; those that are not there have none."""
+    """Return the versions of packages that matter; those that are not there have none."""
     found = {}
-    for name in PACKAGES:
+    for name in (*PACKAGES, *_OF_EXTRAS):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,15 +13,14 @@ from typing import Any
 from cctrawl.runs.hosts.command import Forward
 from cctrawl.runs.hosts.connection import Connection
 from cctrawl.runs.hosts.hostfile import Host
-from cctrawl.runs.hosts.link import CONNECTING_AT_ONCE
 from cctrawl.runs.hosts.linking import Linked, Linking
 from cctrawl.runs.hosts.preflight import Facts, Problem, own_fingerprint, problems_of
 from cctrawl.runs.hosts.reaching import GREETING
-from cctrawl.runs.hosts.troubles import Trouble, trouble_of_start
+from cctrawl.runs.hosts.troubles import Trouble
+from cctrawl.runs.hosts.visits import CONNECT_TIMEOUT_S, Visits
 from cctrawl.settings import OWN_BASE_URLS, Settings
 from cctrawl.transport import is_url
 
-_CONNECT_TIMEOUT_S = 10
 _ANSWER_LIMIT_S = 60.0
 _COMMON_CRAWLS_OWN_FILE = "crawl-data/CC-MAIN-2023-50/warc.paths.gz"
 
@@ -85,7 +83,8 @@ def check_hosts(
             workdir=workdir,
             paths=() if is_url(settings.base_url) else [settings.base_url],
         )
-        yield from _side_by_side(hosts, linking)
+        visits = Visits()
+        yield from visits.each(hosts, partial(_look, visits, linking))
 
 
 def _spec(settings: Settings, linked: Linked) -> Mapping[str, Any]:
@@ -99,82 +98,41 @@ def _spec(settings: Settings, linked: Linked) -> Mapping[str, Any]:
     }
 
 
-def _side_by_side(hosts: Sequence[Host], linking: Linking) -> Iterator[Finding]:
-    visits = [_Visit(host, linking) for host in hosts]
-    with ThreadPoolExecutor(CONNECTING_AT_ONCE) as crew:
-        futures = [crew.submit(visit.finding) for visit in visits]
-        try:
-            for future in futures:
-                yield future.result()
-        finally:  # also of Ctrl-C
-            crew.shutdown(wait=False, cancel_futures=True)
-            for visit in visits:
-                visit.give_up()
+def _look(visits: Visits, linking: Linking, host: Host) -> Finding:
+    forward = linking.forward_for(host)
+    found = _look_once(visits, linking, host, forward)
+    if isinstance(found, Trouble) and found.is_forward:  # the port may have been taken
+        found = _look_once(visits, linking, host, linking.forward_for(host))
+    if isinstance(found, Trouble):
+        return Finding(host, found.is_reached, None, None, found.problems)
+    return found
 
 
-class _Visit:
-    """A look at one host."""
-
-    def __init__(self, host: Host, linking: Linking) -> None:
-        self._host = host
-        self._linking = linking
-        self._lock = threading.Lock()  # of the next two
-        self._connection: Connection | None = None
-        self._is_given_up = False
-
-    def give_up(self) -> None:
-        """End it."""
-        with self._lock:
-            self._is_given_up = True
-            if self._connection is not None:
-                self._connection.kill()
-
-    def finding(self) -> Finding:
-        """Return what is found."""
-        forward = self._linking.forward_for(self._host)
-        facts = self._greet(forward)
-        if isinstance(facts, Trouble) and facts.is_forward:  # the port may have been taken
-            forward = self._linking.forward_for(self._host)
-            facts = self._greet(forward)
+def _look_once(visits: Visits, linking: Linking, host: Host, forward: Forward | None) -> Finding | Trouble:
+    words = linking.words_for(host, forward, CONNECT_TIMEOUT_S)
+    with visits.connected(host, linking.python_of(host), words) as connection:
+        if isinstance(connection, Trouble):
+            return connection
+        facts = connection.greet(linking.question_for(host))
         if isinstance(facts, Trouble):
-            return Finding(self._host, facts.is_reached, None, None, facts.problems)
-        problems = problems_of(self._host, facts)
-        reaches_data = not facts.missing if self._linking.paths and facts.is_whole else None
+            return facts
+        problems = problems_of(host, facts)
+        reaches_data = not facts.missing if linking.paths and facts.is_whole else None
         if facts.fingerprint == own_fingerprint():  # else it may not know what we ask
-            unreached = self._ask(Linked(self._host, 0, facts, 1, self._linking.scheduler_of(forward)))
-            problems += [Problem(self._host.name, what, hint) for what, hint in unreached.values()]
+            connection.go(linking.spec(Linked(host, 0, facts, 1, linking.scheduler_of(forward))))
+            unreached = _unreached(connection)
+            problems += [Problem(host.name, what, hint) for what, hint in unreached.values()]
             reaches_data = reaches_data is not False and "data" not in unreached
-        self._close()
-        return Finding(self._host, True, facts, reaches_data, tuple(problems))
+        return Finding(host, True, facts, reaches_data, tuple(problems))
 
-    def _greet(self, forward: Forward | None) -> Facts | Trouble:
-        words = self._linking.words_for(self._host, forward, _CONNECT_TIMEOUT_S)
-        with self._lock:
-            try:
-                self._connection = Connection(self._host, self._linking.python_of(self._host), words, _ignore)
-            except OSError as error:
-                return trouble_of_start(self._host, words[0], error)
-            if self._is_given_up:
-                self._connection.kill()
-        return self._connection.greet(self._linking.question_for(self._host))
 
-    def _ask(self, linked: Linked) -> Mapping[str, Sequence[str]]:
-        """Return what the host does not reach: what is wrong and a hint, by ``data`` and ``driver``."""
-        assert self._connection is not None  # noqa: S101 - it has greeted us
-        self._connection.go(self._linking.spec(linked))
-        reached = self._connection.wait_for("reached", _ANSWER_LIMIT_S)
-        if not isinstance(reached, dict):
-            what = f"it did not say whether it reaches the data: {self._connection.close()}"
-            return {"data": (what, f"try `ssh {self._host.target}`, and this command again")}
+def _unreached(connection: Connection) -> Mapping[str, Sequence[str]]:
+    """Return what the host does not reach: what is wrong and a hint, by ``data`` and ``driver``."""
+    reached = connection.wait_for("reached", _ANSWER_LIMIT_S)
+    if isinstance(reached, dict):
         return {name: trouble for name, trouble in reached.items() if trouble}
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-
-
-def _ignore(line: str) -> None:
-    """Take a line that something printed on a host."""
+    what = f"it did not say whether it reaches the data: {connection.close()}"
+    return {"data": (what, "is it very busy? Give this command again")}
 
 
 @contextmanager

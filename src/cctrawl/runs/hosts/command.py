@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.runs.hosts import boot
@@ -24,6 +25,7 @@ STAGE_0 = (
 )
 # What `hosts install` makes if no interpreter is named, and what is looked for first.
 OWN_PYTHON = "~/.cctrawl/venv/bin/python"
+NOT_FOUND = 127  # what a shell returns where there is no such program
 _FORWARD_PORTS = (20000, 60000)
 
 
@@ -45,9 +47,10 @@ class Forward:
         return cls(random.randrange(*_FORWARD_PORTS), here)  # noqa: S311 - no secret: it need only be free there
 
 
-def boot_lines() -> bytes:
-    """Return what `STAGE_0` reads."""
-    return ascii(Path(boot.__file__).read_text(encoding="utf-8")).encode() + b"\n"
+def source_line(program: ModuleType) -> bytes:
+    """Return what `STAGE_0` reads: a module's source."""
+    assert program.__file__ is not None  # noqa: S101 - it is one of ours
+    return ascii(Path(program.__file__).read_text(encoding="utf-8")).encode() + b"\n"
 
 
 def find_ssh() -> str:
@@ -84,6 +87,18 @@ def remote_command(python: str | None, arguments: Sequence[str]) -> str:
         return f"exec {quoted(python)} {rest}"
     choice = f'if [ -x {OWN_PYTHON} ]; then exec {OWN_PYTHON} "$@"; else exec python3 "$@"; fi'
     return f"exec sh -c {shlex.quote(choice)} sh {rest}"
+
+
+def base_command(minor: str, arguments: Sequence[str]) -> str:
+    """Return the text for a host's login shell that runs some Python of a minor version, wherever it is found."""
+    places = ("", "/usr/local/bin/", "/usr/bin/", "~/.local/bin/", f"/opt/python{minor}/bin/")
+    names = [*(f"{place}python{minor}" for place in places), "python3", "python", OWN_PYTHON]
+    question = f"import sys; print(sys.version_info[:2] == ({minor.replace('.', ',')}))"
+    search = (
+        f"for each in {' '.join(names)}; do "
+        f'if [ "$($each -c "{question}" 2>/dev/null)" = True ]; then exec $each "$@"; fi; done; exit {NOT_FOUND}'
+    )
+    return f"exec sh -c {shlex.quote(search)} sh {shlex.join(arguments)}"
 
 
 def quoted(path: str) -> str:

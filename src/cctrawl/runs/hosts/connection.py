@@ -11,10 +11,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from types import ModuleType
 from typing import IO, Any
 
 from cctrawl.runs.hosts import boot
-from cctrawl.runs.hosts.command import boot_lines
+from cctrawl.runs.hosts.command import source_line
 from cctrawl.runs.hosts.hostfile import Host
 from cctrawl.runs.hosts.preflight import Facts, minor, own_python
 from cctrawl.runs.hosts.troubles import Trouble, silence_of, trouble_of
@@ -67,13 +68,31 @@ class Connection:
             limit_s: seconds until it must have answered.
         """
         with self._alarm(limit_s):
-            self._write(boot_lines() + json.dumps(question).encode() + b"\n")
+            self._write(source_line(boot) + json.dumps(question).encode() + b"\n")
             for message in self._messages():
                 if "facts" in message:
                     self._is_met = True
                     return Facts.of(message["facts"], now_s=time.time())
                 if minor(message.get("python", own_python())) != own_python():
                     return Facts(message["python"], message.get("executable", ""))
+        return self.trouble(limit_s)
+
+    def give(self, program: ModuleType, order: Mapping[str, Any], body: bytes, limit_s: float) -> object | Trouble:
+        """Return the ``result`` of another program than ``boot``, or why there is none.
+
+        Args:
+            program: a module that is sent as text, and run there.
+            order: what it reads first, as a line of JSON.
+            body: what it reads then.
+            limit_s: seconds until it must be done.
+        """
+        with self._alarm(limit_s):
+            self._write(source_line(program) + json.dumps(order).encode() + b"\n" + body)
+            result = self.wait_for("result")
+        return self.trouble(limit_s) if result is None else result
+
+    def trouble(self, limit_s: float) -> Trouble:
+        """Return why the connection ended before what was waited for; at most so many seconds were waited."""
         self.close()
         if self._is_silent:
             return silence_of(self._host, limit_s)

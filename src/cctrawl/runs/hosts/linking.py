@@ -1,4 +1,4 @@
-"""What all links of a command share, and what a link tells."""
+"""How hosts are reached, what all links of a command share, and what a link tells."""
 
 from __future__ import annotations
 
@@ -66,49 +66,28 @@ class Printed:
 LinkEvent = Linked | Unlinked | Refused | Printed
 
 
-@dataclass(frozen=True)
-class Linking:
-    """What all links of a command share.
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """How hosts are reached, and what they are asked.
 
     Attributes:
         ssh: path of the OpenSSH client, see `find_ssh`; not looked at for local hosts.
         key: names the lock that a host holds for this run's output; empty: no lock, and no scratch folder.
-        scheduler_port: the scheduler's port on this machine's loopback, where the tunnel leads.
-        spec: called before a host begins its work, in its link's thread; returns JSON for ``boot``: ``module``
-            names what serves there, the rest is for that.
-        scheduler_address: ``host:port`` as hosts see the scheduler; not asked for with a tunnel.
-        tunnel: let hosts reach the scheduler through their ssh connection.
         python: the interpreter on ssh hosts whose line names none; ``None`` for the one that ``hosts install``
             makes, else ``python3``. Local hosts without one have this very Python.
         workdir: the folder on hosts whose line names none; ``None`` for ``cctrawl-USER`` in the temporary folder.
-        workers: processes on hosts whose line tells no number; ``None`` for their cores.
         paths: local inputs, to be looked for on each host.
         alive_s: seconds without a byte after which ssh asks whether the host is there.
         alive_count: how many such questions may go unanswered.
     """
 
     ssh: str
-    key: str
-    scheduler_port: int
-    spec: Callable[[Linked], Mapping[str, Any]]
-    scheduler_address: str | None = None
-    tunnel: bool = False
+    key: str = ""
     python: str | None = None
     workdir: str | None = None
-    workers: int | None = None
     paths: Sequence[str] = ()
     alive_s: int = 5
     alive_count: int = 3
-
-    def forward_for(self, host: Host) -> Forward | None:
-        """Return a way through the ssh connection to the scheduler, if the host needs one."""
-        return Forward.to(self.scheduler_port) if self.tunnel and not host.is_local else None
-
-    def scheduler_of(self, forward: Forward | None) -> str:
-        """Return ``host:port`` at which a host reaches the scheduler."""
-        if forward is not None:
-            return f"127.0.0.1:{forward.there}"
-        return self.scheduler_address or f"127.0.0.1:{self.scheduler_port}"
 
     def python_of(self, host: Host) -> str | None:
         """Return the interpreter that a host is asked for; ``None`` for the default."""
@@ -133,3 +112,33 @@ class Linking:
         """Return what a host is asked, see ``boot``."""
         key = "".join(each if each.isalnum() or each in "-_." else "_" for each in f"{self.key}-{host.name}")
         return {"workdir": host.workdir or self.workdir, "key": self.key and key, "paths": [*self.paths]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linking(Access):
+    """What all links of a command share.
+
+    Attributes:
+        scheduler_port: the scheduler's port on this machine's loopback, where the tunnel leads.
+        spec: called before a host begins its work, in its link's thread; returns JSON for ``boot``: ``module``
+            names what serves there, the rest is for that.
+        scheduler_address: ``host:port`` as hosts see the scheduler; not asked for with a tunnel.
+        tunnel: let hosts reach the scheduler through their ssh connection.
+        workers: processes on hosts whose line tells no number; ``None`` for their cores.
+    """
+
+    scheduler_port: int
+    spec: Callable[[Linked], Mapping[str, Any]]
+    scheduler_address: str | None = None
+    tunnel: bool = False
+    workers: int | None = None
+
+    def forward_for(self, host: Host) -> Forward | None:
+        """Return a way through the ssh connection to the scheduler, if the host needs one."""
+        return Forward.to(self.scheduler_port) if self.tunnel and not host.is_local else None
+
+    def scheduler_of(self, forward: Forward | None) -> str:
+        """Return ``host:port`` at which a host reaches the scheduler."""
+        if forward is not None:
+            return f"127.0.0.1:{forward.there}"
+        return self.scheduler_address or f"127.0.0.1:{self.scheduler_port}"

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cctrawl.runs.hosts.boot import fingerprint, versions
+from cctrawl.runs.hosts.boot import PACKAGES, fingerprint, versions
 from cctrawl.runs.hosts.hostfile import Host
 
 MOST_CLOCK_S = 5.0
@@ -122,16 +122,23 @@ def python_hint() -> str:
 def problems_of(host: Host, facts: Facts) -> list[Problem]:
     """Return what keeps a host from working for this process, the gravest first; empty if nothing does.
 
-    Of a Python of another minor version nothing else is told: what is installed there is for that one.
+    Of a Python of another minor version nothing else is told: it was asked nothing else.
     """
-    return [Problem(host.name, what, hint) for what, hint in _problems(facts)]
+    problems = installation_problems(host, facts)
+    if facts.is_whole:
+        problems += [Problem(host.name, what, hint) for what, hint in _machine_problems(facts)]
+    return problems
 
 
-def _problems(facts: Facts) -> Iterator[tuple[str, str]]:
+def installation_problems(host: Host, facts: Facts) -> list[Problem]:
+    """Return those problems that are of Python and its packages."""
     if minor(facts.python) != own_python():
-        yield f"Python {facts.python} at {facts.executable}, but {own_python()} here", python_hint()
-        return
-    yield from _package_problems(facts)
+        what = f"Python {facts.python} at {facts.executable}, but {own_python()} here"
+        return [Problem(host.name, what, python_hint())]
+    return [Problem(host.name, what, hint) for what, hint in _package_problems(facts)]
+
+
+def _machine_problems(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.workdir_error:
         yield (
             f"the folder {facts.workdir} cannot be used: {facts.workdir_error}",
@@ -154,8 +161,10 @@ def _problems(facts: Facts) -> Iterator[tuple[str, str]]:
 
 def _package_problems(facts: Facts) -> Iterator[tuple[str, str]]:
     install = "`cctrawl hosts install` puts this very version there"
-    for name, ours in own_versions().items():
-        theirs = facts.versions.get(name)
+    for name in PACKAGES:
+        ours, theirs = own_versions().get(name), facts.versions.get(name)
+        if ours is None:
+            continue
         if theirs is None:
             yield f"{name} is not installed for {facts.executable}", install
         elif theirs != ours:

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cctrawl.runs.hosts.command import OWN_PYTHON
+from cctrawl.runs.hosts.command import NOT_FOUND, OWN_PYTHON
 from cctrawl.runs.hosts.hostfile import Host
 from cctrawl.runs.hosts.preflight import Problem, python_hint
 
 SSH_FAILED = 255
-_NOT_EXECUTABLE, _NOT_FOUND = 126, 127
+_NOT_EXECUTABLE = 126
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def trouble_of(host: Host, python: str | None, returncode: int, lines: Sequence[
 
 def trouble_of_start(host: Host, program: str, error: OSError) -> Trouble:
     """Return the trouble of a program that this machine cannot start: the Python of a local host, or ssh."""
-    code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+    code = NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
     return Trouble((_python_problem(host, program, code, error.strerror or str(error)),), is_reached=host.is_local)
 
 
@@ -148,7 +148,7 @@ def _words(host: Host) -> str:
 
 def _python_problem(host: Host, python: str, returncode: int, last: str) -> Problem:
     absent = re.search(r"not found|No such file", last, re.IGNORECASE)
-    if returncode == _NOT_FOUND or (absent and returncode != 0):
+    if returncode == NOT_FOUND or (absent and returncode != 0):
         what = f"there is no interpreter {python} ({last})"
     elif returncode == _NOT_EXECUTABLE:
         what = f"{python} cannot be run: {last}"
