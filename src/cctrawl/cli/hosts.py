@@ -139,8 +139,8 @@ def install_command(
     """Give each host of FILE an environment with this very cctrawl; exit code 1 if one does not get it.
 
     What was done is listed. The environment is FOLDER of --python FOLDER/bin/python (~/.cctrawl/venv if none is
-    named, where `run` and `check` look first), made by a Python there of this one's minor version. What is installed
-    is the code that runs here, with its extras, and the same versions of Dask; pip there needs an index it can reach.
+    named, where `run` and `check` look first), made by a Python there of this one's minor version. Installed are
+    the code that runs here, with its extras, and the same versions of Dask; pip there needs an index it can reach.
     Where all of this is so already, there is nothing to do. A line localhost without python= is this very Python.
 
     \b
