@@ -75,7 +75,7 @@ def check_command(
     """  # noqa: D301 - \b is the character that keeps click from wrapping
     from cctrawl.output import Column, listing_format, write_listing  # noqa: PLC0415 - not needed for --help
     from cctrawl.runs.cluster import see_extra  # noqa: PLC0415 - not needed for --help
-    from cctrawl.runs.hosts import address_seen_by, check_hosts, read_hosts  # noqa: PLC0415 - the same
+    from cctrawl.runs.hosts import check_hosts, read_hosts  # noqa: PLC0415 - the same
 
     see_extra("distributed", "cluster")
     hosts = read_hosts(file)
@@ -83,7 +83,6 @@ def check_command(
         hosts,
         settings,
         ssh=_ssh_for(hosts),
-        address="" if tunnel else address_seen_by(hosts),
         python=python,
         workdir=workdir,
         tunnel=tunnel,

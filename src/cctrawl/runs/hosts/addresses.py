@@ -21,13 +21,13 @@ def address_seen_by(hosts: Sequence[Host]) -> str:
     Nothing is sent. Hosts that cannot be resolved here have no say.
 
     Raises:
-        InvalidInputError: there are hosts elsewhere, but no way to any of them that we can see.
+        InvalidInputError: there is no way to any of them that we can see.
     """
     elsewhere = [host for host in hosts if not host.is_local]
-    if not elsewhere:
-        return _LOOPBACK
     seen = Counter(address for host in elsewhere if (address := _address_towards(host)) is not None)
     if not seen:
+        if len(elsewhere) < len(hosts):
+            return _LOOPBACK  # the local ones can begin
         raise InvalidInputError(
             f"no address of this machine that {elsewhere[0].name} could reach is known",
             hint="give --tunnel: everything goes through ssh then",

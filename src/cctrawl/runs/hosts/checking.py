@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from cctrawl.errors import InvalidInputError
+from cctrawl.runs.hosts.addresses import address_seen_by
 from cctrawl.runs.hosts.command import Forward
 from cctrawl.runs.hosts.connection import Connection
 from cctrawl.runs.hosts.hostfile import Host
@@ -49,7 +51,6 @@ def check_hosts(
     settings: Settings,
     *,
     ssh: str,
-    address: str,
     python: str | None = None,
     workdir: str | None = None,
     tunnel: bool = False,
@@ -63,7 +64,6 @@ def check_hosts(
         hosts: the hosts.
         settings: where the data is.
         ssh: path of the OpenSSH client; may be empty if all hosts are local.
-        address: this machine's, as hosts see it; not asked for with a tunnel.
         python: the interpreter on ssh hosts whose line names none.
         workdir: the folder on hosts whose line names none.
         tunnel: let hosts come back through their ssh connections.
@@ -71,13 +71,14 @@ def check_hosts(
     Raises:
         OSError: this machine cannot listen at the address.
     """
-    with _greeter("127.0.0.1" if tunnel else address) as port:
+    address = "127.0.0.1" if tunnel else _address_for(hosts)
+    with _greeter(address) as port:
         linking = Linking(
             ssh=ssh,
             key="",
             scheduler_port=port,
             spec=partial(_spec, settings),
-            scheduler_address=None if tunnel else f"{address}:{port}",
+            scheduler_address=f"{address}:{port}",
             tunnel=tunnel,
             python=python,
             workdir=workdir,
@@ -85,6 +86,13 @@ def check_hosts(
         )
         visits = Visits()
         yield from visits.each(hosts, partial(_look, visits, linking))
+
+
+def _address_for(hosts: Sequence[Host]) -> str:
+    try:
+        return address_seen_by(hosts)
+    except InvalidInputError:
+        return "127.0.0.1"  # each host will say that it does not reach us there, if it is reached at all
 
 
 def _spec(settings: Settings, linked: Linked) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 MARK = "CCTRAWL "
-_LAST_LINES = 6
+_LAST_LINES = 8
 _PIP = ("-m", "pip", "--no-input", "--disable-pip-version-check")
 _NETWORK_HINT = (
     "pip there needs a network: name an index or a proxy in ~/.config/pip/pip.conf there "
@@ -137,9 +137,9 @@ def _run(title: str, words: list[str], hint: str) -> None:
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
     if done.returncode:
-        lines = [line.strip() for line in done.stdout.decode(errors="replace").splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith("ERROR")] or lines
-        raise _FailureError("\n  ".join([f"{title} failed:", *errors[-_LAST_LINES:]]), hint)
+        lines = [line.strip() for line in done.stdout.decode(errors="replace").splitlines()]
+        said = [line for line in lines if line and not line.startswith(("WARNING", "INFO", "[notice]"))]
+        raise _FailureError("\n  ".join([f"{title} failed:", *said[-_LAST_LINES:]]), hint)
 
 
 @contextmanager
