@@ -83,6 +83,11 @@ class Step(NamedTuple):
         """The input that the page is in."""
         return self.url.split("/")[2]
 
+    @property
+    def is_beginning(self) -> bool:
+        """Whether it is the first of an input."""
+        return self.what == "page" and self.url.endswith("/0")
+
 
 @dataclass
 class Undertaking:
@@ -218,12 +223,12 @@ class Undertaking:
 
     def hosts_of(self, file: str) -> list[str]:
         """Return where an input was begun, in the order of time."""
-        return [step.host for step in self.steps() if (step.what, step.url) == ("page", f"http://{file}/0")]
+        return [step.host for step in self.steps() if step.file == file and step.is_beginning]
 
     @property
     def begun(self) -> list[str]:
         """The inputs that were begun, as often as they were."""
-        return sorted(step.file for step in self.steps() if step.url.endswith("/0") and step.what == "page")
+        return sorted(step.file for step in self.steps() if step.is_beginning)
 
     def report(self) -> dict[str, Any]:
         """Return the report of the last command."""
