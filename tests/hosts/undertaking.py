@@ -179,9 +179,9 @@ class Undertaking:
             finally:
                 process.kill()
 
-    def run(self, *options: str, code: int = 0) -> str:
+    def run(self, *options: str, code: int = 0, over_hosts: bool = True) -> str:
         """Run the command to its end and return what it said."""
-        with self.started(*options) as command:
+        with self.started(*options, over_hosts=over_hosts) as command:
             return command.finish(code)
 
     def steps(self) -> list[Step]:
