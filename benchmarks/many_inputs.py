@@ -31,7 +31,7 @@ def main() -> None:
     arguments = parser.parse_args()
     facts: dict[str, object] = {"inputs": arguments.inputs, "workers": arguments.workers}
     with tempfile.TemporaryDirectory() as scratch:
-        names = _links(Path(scratch), arguments.inputs)
+        names = make_links(Path(scratch), arguments.inputs)
         for output in ("themes.csv", "themes.parquet", "folder/"):
             command = [
                 *(str(Path(sys.executable).parent / "cctrawl"), "run", "themes", "--files", "-", "-q"),
@@ -46,7 +46,7 @@ def main() -> None:
     keep("many_inputs", facts)
 
 
-def _links(folder: Path, inputs: int) -> Path:
+def make_links(folder: Path, inputs: int) -> Path:
     """Make the inputs and return the file that lists them."""
     with WarcWriter(folder / "page.warc.gz") as writer:
         writer.write_response("https://www.example.org/", PAGE)

@@ -121,7 +121,7 @@ class Agent(WorkerPlugin):
             self._begin(worker)
         except OSError as error:  # there is no room for the job's code
             self._is_closing = True
-            self._say(self._introduction(worker, workers=0))
+            self._say(self._hello(worker, workers=0))
             self._say(Bye(f"nothing can be written on {socket.gethostname()}: {error}"))
 
     def _begin(self, worker: Worker) -> None:
@@ -131,7 +131,7 @@ class Agent(WorkerPlugin):
         self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
         self._ends: dict[int, _End] = {}
         self._credits: dict[str, Credit] = {}
-        self._is_shared = self._is_welcome = False
+        self._is_shared = False
         self._lease = _Lease(errand.lease_s)
         self._engine = LocalEngine(
             self._setup_here(),
@@ -143,7 +143,7 @@ class Agent(WorkerPlugin):
         AGENTS.add(self)
         self._pump = threading.Thread(target=self._work, name="cctrawl-agent", daemon=True)
         self._pump.start()
-        self._hello = self._introduction(worker, workers=self._threads)
+        self._say(self._hello(worker, workers=self._threads))
         threading.Thread(target=self._keep_lease, name="cctrawl-lease", daemon=True).start()
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's signature
@@ -162,7 +162,8 @@ class Agent(WorkerPlugin):
         for credit in list(self._credits.values()):
             credit.void()
         shutil.rmtree(self._folder, ignore_errors=True)  # what cannot be removed now is when the host is used again
-        self._say(Bye(reason))
+        if not self._pump.is_alive():  # else nobody knows yet that all workers are gone: the lease tells
+            self._say(Bye(reason))
         self._bus.close()
         AGENTS.discard(self)
 
@@ -246,8 +247,6 @@ class Agent(WorkerPlugin):
 
     def _keep_lease(self) -> None:
         while not self._is_closing:
-            if not self._is_welcome:  # the driver may not have listened yet
-                self._say(self._hello)
             if self._lease.is_over():
                 self._give_up("the driver does not answer: the lease is over")
                 return
@@ -260,7 +259,7 @@ class Agent(WorkerPlugin):
         if isinstance(message, Pong):
             self._lease.renew(message.number)
         elif isinstance(message, Welcome):
-            self._is_shared, self._is_welcome = message.is_shared, True
+            self._is_shared = message.is_shared
         elif isinstance(message, Taken):
             credit = self._credits.get(message.execution)
             if credit is not None:
@@ -280,7 +279,7 @@ class Agent(WorkerPlugin):
         settings = replace(setup.settings, data_dir=self._folder / "data")
         return replace(setup, job=job, settings=settings, asks_for_rates=True)
 
-    def _introduction(self, worker: Worker, *, workers: int) -> Hello:
+    def _hello(self, worker: Worker, *, workers: int) -> Hello:
         return Hello(
             address=worker.address,
             name=str(worker.name),

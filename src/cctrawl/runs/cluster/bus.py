@@ -15,12 +15,16 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from cctrawl.errors import EngineError
+
 if TYPE_CHECKING:
     from distributed import Client, Scheduler, Worker
 
     from cctrawl.runs.cluster.messages import Down, Up
 
 _OPERATION = "cctrawl"
+_LISTENING_S = 0.5
+_LISTENING_TRIES = 40
 
 
 def topic_of(session: str) -> str:
@@ -79,6 +83,12 @@ class DriverBus:
         session: names the driver's session.
         on_message: called with an agent's id and its message, in order, in the client's event loop, so it must
             be quick.
+
+    Attributes:
+        failure: why messages cannot be sent any more.
+
+    Raises:
+        EngineError: the scheduler passes no events on.
     """
 
     def __init__(self, client: Client, session: str, on_message: Callable[[str, Up], None]) -> None:
@@ -87,8 +97,9 @@ class DriverBus:
         self._on_message = on_message
         self._waiting: queue.SimpleQueue[tuple[str, bytes] | None] = queue.SimpleQueue()
         self._sender = threading.Thread(target=self._send_all, name="cctrawl-bus", daemon=True)
+        self._is_listening = threading.Event()
         self.failure: Exception | None = None
-        client.subscribe_topic(topic_of(session), self._heard)
+        self._listen()
         self._sender.start()
 
     def send(self, address: str, message: Down) -> None:
@@ -102,8 +113,25 @@ class DriverBus:
         if self._client.status == "running":
             self._client.unsubscribe_topic(topic_of(self._session))
 
+    def _listen(self) -> None:
+        """Subscribe to the topic, and hear ourselves speak on it: from then on nothing is missed.
+
+        Raises:
+            EngineError: nothing is heard.
+        """
+        topic = topic_of(self._session)
+        self._client.subscribe_topic(topic, self._heard)
+        for _ in range(_LISTENING_TRIES):
+            self._client.log_event(topic, ("", b""))
+            if self._is_listening.wait(_LISTENING_S):
+                return
+        raise EngineError(f"the Dask scheduler passes no events on: {self._client.scheduler_info()['address']}")
+
     def _heard(self, event: tuple[float, Any]) -> None:
         agent, data = event[1]
+        if not agent:
+            self._is_listening.set()
+            return
         self._on_message(agent, pickle.loads(data))  # noqa: S301 - of our own agents, over TLS or the user's cluster
 
     def _send_all(self) -> None:

@@ -247,12 +247,6 @@ class ClusterEngine:
             agent.reason = message.reason
 
     def _welcome(self, sender: str, hello: Hello) -> None:
-        if self._roster.find(sender) is None:
-            self._admit(sender, hello)
-        is_shared = bool(hello.proof) and (self._folder / Path(hello.proof).name).is_file()
-        self._bus.send(hello.address, Welcome(is_shared))
-
-    def _admit(self, sender: str, hello: Hello) -> None:
         host = hello.machine if self._fleet is None else self._fleet.host_of(hello.name)
         agent = AgentRecord(sender, hello, host)
         ours = "{}.{}".format(*sys.version_info[:2])
@@ -262,6 +256,8 @@ class ClusterEngine:
             theirs = f"Python {hello.python} and cctrawl {hello.version}"
             self._note(f"{host}: not used: it has {theirs}, here are {ours} and {__version__}")
         self._roster.enter(agent)
+        is_shared = bool(hello.proof) and (self._folder / Path(hello.proof).name).is_file()
+        self._bus.send(hello.address, Welcome(is_shared))
 
     def _begun(self, agent: AgentRecord, message: Began) -> None:
         attempt = self._attempts.numbered(message.attempt)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cctrawl.errors import EngineError, TransportError
@@ -74,7 +75,7 @@ class OwnScheduler(Connection):
         from distributed import Client, LocalCluster, Security  # noqa: PLC0415 - the same
 
         self._stack = ExitStack()
-        self._quiet()
+        self._stack.enter_context(_quiet())
         # How long a connection may be dead before it is given up; ssh looks after those within a tunnel, which may
         # wait for a slow line without being dead.
         self.config = {**CONFIG, "distributed.comm.timeouts.tcp": "30s" if is_tunnelled else "12s"}
@@ -110,12 +111,6 @@ class OwnScheduler(Connection):
         self._cluster.close(_CLOSE_S)
         self._stack.close()
 
-    def _quiet(self) -> None:
-        """Keep Dask from talking: what happens to hosts is told by us, once, and in the user's words."""
-        logger = logging.getLogger("distributed")
-        self._stack.callback(logger.setLevel, logger.level)
-        logger.setLevel(logging.CRITICAL)
-
 
 class ForeignScheduler(Connection):
     """A scheduler that somebody else looks after.
@@ -131,16 +126,19 @@ class ForeignScheduler(Connection):
         from distributed import Client  # noqa: PLC0415 - only where it is asked for
 
         self._is_ours = options.client is None
+        self._stack = ExitStack()
         if options.client is not None:
             self.client = options.client
             return
         where = (
             {"address": options.scheduler} if options.scheduler else {"scheduler_file": str(options.scheduler_file)}
         )
+        self._stack.enter_context(_quiet())
         named = options.scheduler or options.scheduler_file
         try:
             self.client = Client(**where, set_as_default=False, timeout=_CONNECT_S)
         except (OSError, ValueError, TypeError) as error:
+            self._stack.close()
             raise TransportError(
                 f"no Dask scheduler answers at {named}: {error}",
                 hint="is it running, and may this machine reach it? For tls:// set Dask's own tls settings",
@@ -150,3 +148,18 @@ class ForeignScheduler(Connection):
         """Leave it as it was."""
         if self._is_ours:
             self.client.close(_CLOSE_S)
+            self._stack.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask from talking: what happens to hosts is told by us, once, and in the user's words."""
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
