@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.hosts.conftest import Lab
+from tests.runs.hosts.heard import packages_but_ours
 
 from cctrawl.testing import FakeServer, build
 
@@ -57,3 +59,20 @@ def test_each_trouble_is_named_with_what_to_do(lab: Lab) -> None:
     assert f"h2, h3: inputs cannot be read there: {lab.jobs}/crawl/" in told
     assert any(line.startswith("no.such.host: no host of this name is known") for line in told)
     assert sum(line.startswith("hint: ") for line in told) >= 4
+
+
+@pytest.mark.exhaustive
+def test_an_environment_is_made_on_each_host(lab: Lab) -> None:
+    """Over ssh too: a Python is found, an environment made, our code put into it; then the host is fit."""
+    packages = packages_but_ours(lab.shared / "packages")
+    for name in lab.hosts.names:
+        lab.hosts.crash(name)
+        lab.hosts.start(name, sshd_lines=[f"SetEnv PYTHONPATH={packages} PIP_NO_INDEX=1"])
+    options = (str(lab.hosts.hosts_file()), "--python", str(lab.scratch / "env" / "bin" / "python"))
+    for expected in ("made", "nothing"):
+        rows, done = called(lab, "install", *options)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [row["did"].split()[0] for row in rows.values()] == [expected] * 3
+    rows, done = called(lab, "check", *options, "--base-url", str(lab.shared))
+    assert done.returncode == 0, done.stderr
+    assert [row["fit"] for row in rows.values()] == [True] * 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,15 @@ def waiting_python(folder: Path) -> str:
     program.write_text(f'#!/bin/sh\nPYTHONPATH="{folder}" exec "{sys.executable}" "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     return str(program)
+
+
+def packages_but_ours(folder: Path) -> Path:
+    """Return a folder with all packages of this Python but cctrawl, for ``PYTHONPATH`` where there is no index."""
+    folder.mkdir()
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if "cctrawl" not in path.name and path.suffix != ".pth":
+            (folder / path.name).symlink_to(path)
+    return folder
 
 
 class Heard:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from tests.runs.hosts.heard import packages_but_ours
 
 from cctrawl.errors import InvalidInputError
 from cctrawl.runs.hosts import Host, install_on
@@ -70,11 +70,7 @@ def test_places_that_cannot_be_used(tmp_path: Path) -> None:
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All packages of this Python but cctrawl, on the path of those that are started; there is no index."""
-    folder = tmp_path / "packages"
-    folder.mkdir()
-    for path in Path(sysconfig.get_path("purelib")).iterdir():
-        if "cctrawl" not in path.name and path.suffix != ".pth":
-            (folder / path.name).symlink_to(path)
+    folder = packages_but_ours(tmp_path / "packages")
     monkeypatch.setenv("PYTHONPATH", str(folder))
     for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
         monkeypatch.setenv(name, "http://127.0.0.1:9/")

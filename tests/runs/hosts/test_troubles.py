@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from cctrawl.runs.hosts import Host
-from cctrawl.runs.hosts.command import OWN_PYTHON, remote_command, ssh_words
+from cctrawl.runs.hosts.command import OWN_PYTHON, STAGE_0, base_command, remote_command, ssh_words
 from cctrawl.runs.hosts.troubles import trouble_of
 
 HOST = Host("h1", "me@h1", port=2222)
@@ -67,3 +73,28 @@ def test_ssh_asks_nobody_and_shares_nothing() -> None:
     assert {"-oBatchMode=yes", "-oControlPath=none", "-oConnectTimeout=3", "-a", "-x", "-T"} <= {*words}
     assert not any("StrictHostKeyChecking" in word or "UserKnownHosts" in word for word in words)
     assert words[-5:] == ["-p", "2222", "--", "me@h1", "true"]
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash", "zsh", "fish", "tcsh", "ksh"])
+def test_any_login_shell_will_do(shell: str, tmp_path: Path) -> None:
+    """Each finds the Python it is to find, and hands it our lines whole; without one the status is 127."""
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"no {shell} here")
+    home = tmp_path / "home"
+    (home / "my env" / "bin").mkdir(parents=True)
+    (home / "my env" / "bin" / "python").symlink_to(sys.executable)
+    environment = {**os.environ, "HOME": str(home), "PATH": os.defpath}
+    arguments = ["-u", "-c", STAGE_0]
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (home / ".local" / "bin").mkdir(parents=True)
+    (home / ".local" / "bin" / f"python{version}").symlink_to(sys.executable)
+    for command, status in (
+        (remote_command("~/my env/bin/python", arguments), 0),
+        (base_command(version, arguments), 0),
+        (base_command("3.99", arguments), 127),
+    ):
+        words = [program, "-c", command]
+        done = subprocess.run(words, input=b"'print(6 * 7)'\n", capture_output=True, env=environment, check=False)
+        assert done.returncode == status
+        assert done.stdout.endswith(b"\n42\n") == (status == 0)

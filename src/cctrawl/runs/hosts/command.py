@@ -20,7 +20,7 @@ from cctrawl.runs.hosts.hostfile import Host
 # rest of what is sent may need a newer one. A module in the folder where ssh begins must not shadow another.
 STAGE_0 = (
     "import sys;sys.path=[p for p in sys.path if p];import json,os;"
-    f'print("{boot.MARK}"+json.dumps(dict(python=sys.version.split()[0],executable=sys.executable)));'
+    f'print();print("{boot.MARK}"+json.dumps(dict(python=sys.version.split()[0],executable=sys.executable)));'
     'f=os.fdopen(os.dup(0),"rb",0);exec(compile(eval(f.readline()),"boot","exec"))'
 )
 # What `hosts install` makes if no interpreter is named, and what is looked for first.

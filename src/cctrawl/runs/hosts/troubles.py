@@ -147,9 +147,8 @@ def _words(host: Host) -> str:
 
 
 def _python_problem(host: Host, python: str, returncode: int, last: str) -> Problem:
-    absent = re.search(r"not found|No such file", last, re.IGNORECASE)
-    if returncode == NOT_FOUND or (absent and returncode != 0):
-        what = f"there is no interpreter {python} ({last})"
+    if returncode == NOT_FOUND or last.endswith("Command not found."):  # so says csh, with another status
+        what = f"there is no interpreter {python}"
     elif returncode == _NOT_EXECUTABLE:
         what = f"{python} cannot be run: {last}"
     else:
