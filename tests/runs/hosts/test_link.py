@@ -56,7 +56,7 @@ def test_a_host_whose_work_is_killed_works_again(local: Host, tmp_path: Path) ->
         ]
         os.kill(number, signal.SIGKILL)
         gone = heard.next(Unlinked)
-        assert (gone.reason.split(" (")[1], gone.is_empty) == ("status -9)", False)
+        assert (gone.reason, gone.is_empty) == ("its worker was killed by signal 9", False)
         second = heard.next(Linked)
         assert (second.generation, second.facts.alone, second.workers) == (1, True, 3)
         assert second.facts.scratch != first.facts.scratch

@@ -58,9 +58,16 @@ def test_packages_must_be_there_in_our_version(name: str) -> None:
 
 def test_several_problems_are_told_together() -> None:
     """What is wrong with packages, folder, clock and inputs is told at once, packages first."""
-    facts = replace(FIT, versions={}, workdir_error="no", clock_s=99.0, missing=("/a",))
-    assert len(problems_of(HOST, facts)) == 5 + 3
-    assert "cctrawl is not installed" in problems_of(HOST, facts)[0].what
+    others = {"cctrawl": own_versions()["cctrawl"], "dask": "1999.1"}
+    facts = replace(FIT, versions=others, workdir_error="no", clock_s=99.0, missing=("/a",))
+    assert len(problems_of(HOST, facts)) == 4 + 3
+    assert "dask 1999.1" in problems_of(HOST, facts)[0].what
+
+
+def test_without_cctrawl_its_packages_are_not_told() -> None:
+    """Installing it brings them: there is one thing to do."""
+    [problem] = problems_of(HOST, replace(FIT, versions={"cloudpickle": "1.0"}, fingerprint=""))
+    assert problem.what == "cctrawl is not installed for /opt/bin/python"
 
 
 def test_of_another_python_nothing_else_is_told() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from cctrawl.runs.hosts import Host
 from cctrawl.runs.hosts.command import OWN_PYTHON, STAGE_0, base_command, remote_command, ssh_words
-from cctrawl.runs.hosts.troubles import trouble_of
+from cctrawl.runs.hosts.troubles import end_of, trouble_of
 
 HOST = Host("h1", "me@h1", port=2222)
 
@@ -46,6 +46,19 @@ def test_what_ssh_says(line: str, said: str, hint: str, is_passing: bool) -> Non
     assert hint in problem.hint
     assert trouble.is_passing == bool(is_passing)
     assert not trouble.is_reached
+
+
+def test_how_work_ends() -> None:
+    """By what ssh or a crashing Python says, not by whatever was printed last."""
+    local = Host("localhost", "localhost", is_local=True)
+    lost = ["said by a job", "Timeout, server 10.0.0.1 not responding.", "said by a job"]
+    assert end_of(HOST, 255, lost) == "Timeout, server 10.0.0.1 not responding."
+    assert end_of(HOST, 255, ["said by a job"]) == "its worker was killed, or its connection ended"
+    assert end_of(HOST, -9, []) == "ssh was killed by signal 9"
+    assert end_of(local, 3, ["said by a job"]) == "its worker ended with status 3"
+    assert end_of(local, -11, ["Fatal Python error: Segmentation fault", "Thread 1"]).startswith(
+        "Fatal Python error"
+    )
 
 
 def test_a_shell_that_finds_no_interpreter() -> None:

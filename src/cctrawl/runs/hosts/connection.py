@@ -18,7 +18,7 @@ from cctrawl.runs.hosts import boot
 from cctrawl.runs.hosts.command import source_line
 from cctrawl.runs.hosts.hostfile import Host
 from cctrawl.runs.hosts.preflight import Facts, minor, own_python
-from cctrawl.runs.hosts.troubles import Trouble, silence_of, trouble_of
+from cctrawl.runs.hosts.troubles import Trouble, end_of, silence_of, trouble_of
 
 GREETING_LIMIT_S = 60.0
 _LONGEST_LINE_BYTES = 65536
@@ -124,8 +124,7 @@ class Connection:
         _opened(self._process.stdout).close()
         if not self._errors.is_alive():  # else something that it has started holds its stderr, and may for ever
             _opened(self._process.stderr).close()
-        last = next((line.strip() for line in reversed(self._last) if line.strip()), "")
-        return f"{last or 'it ended'} (status {returncode})"
+        return end_of(self._host, returncode, tuple(self._last))
 
     def hang_up(self) -> None:
         """Ask for the end: the host sees the end of its input."""

@@ -161,6 +161,9 @@ def _machine_problems(facts: Facts) -> Iterator[tuple[str, str]]:
 
 def _package_problems(facts: Facts) -> Iterator[tuple[str, str]]:
     install = "`cctrawl hosts install` puts this very version there"
+    if "cctrawl" not in facts.versions:
+        yield f"cctrawl is not installed for {facts.executable}", install
+        return  # it brings the others
     for name in PACKAGES:
         ours, theirs = own_versions().get(name), facts.versions.get(name)
         if ours is None:

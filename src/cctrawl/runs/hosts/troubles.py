@@ -32,6 +32,11 @@ class Trouble:
     is_reached: bool = False
 
 
+# What ssh, or a Python that crashes, says of its end; other lines may be anybody's.
+_END = re.compile(
+    r"Timeout, server|Connection |client_loop|Read from remote|packet_write|Write failed|Fatal Python"
+)
+
 # What ssh prints -> what it means, what to do, whether it may pass. {target} is the host as ssh is asked for it.
 _SSH = (
     (
@@ -50,7 +55,7 @@ _SSH = (
         r"Could not resolve hostname",
         "no host of this name is known",
         "check the hosts file; an alias must be in ~/.ssh/config",
-        False,
+        True,  # the network may be gone, and with it who knows names
     ),
     (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -112,6 +117,25 @@ def trouble_of(host: Host, python: str | None, returncode: int, lines: Sequence[
         return _ssh_trouble(host, "\n".join(said), last)
     python = python or (sys.executable if host.is_local else f"{OWN_PYTHON}, and no python3")
     return Trouble((_python_problem(host, python, returncode, last),), is_reached=True)
+
+
+def end_of(host: Host, returncode: int, lines: Sequence[str]) -> str:
+    """Return how a host's work ended that did not say so itself.
+
+    Args:
+        host: the host.
+        returncode: how ssh, or the local Python, ended.
+        lines: the last lines that were printed, oldest first: by ssh, and by whatever ran there.
+    """
+    said = [line.strip() for line in lines if _END.match(line.strip())]
+    if said:
+        return said[-1]
+    if returncode < 0:
+        who = "its worker" if host.is_local else "ssh"
+        return f"{who} was killed by signal {-returncode}"
+    if returncode == SSH_FAILED and not host.is_local:
+        return "its worker was killed, or its connection ended"
+    return f"its worker ended with status {returncode}"
 
 
 def trouble_of_start(host: Host, program: str, error: OSError) -> Trouble:
