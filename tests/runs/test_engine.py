@@ -37,6 +37,7 @@ from cctrawl.runs.task import Setup, Task
 from cctrawl.settings import Settings
 from cctrawl.store.rates import FILE_NAME, RateBook
 from cctrawl.testing import FakeServer, Refuse, WarcWriter
+from cctrawl.transport import Transport
 
 EngineMaker = Callable[..., LocalEngine]
 
@@ -337,15 +338,23 @@ def test_updates_do_not_wait_for_a_worker_that_hangs(
     engine.events(0)
 
 
-def test_rates_are_asked_for(tmp_path: Path) -> None:
-    """Workers whose budget is elsewhere ask for each slot, hear of trouble, and keep no book of their own."""
+def asks_by_itself(records: Iterator[cctrawl.Record]) -> list[tuple[str]]:
+    """Ask the server of the input for more than the input, as jobs may."""
+    with Transport(Settings.resolve(data_dir=os.environ["NO_FOLDER"])) as transport:
+        return [(f"{transport.size(os.environ['MORE'])} bytes",) for _ in records]
+
+
+def test_rates_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers whose budget is elsewhere ask for each slot, hear of trouble, and keep no book, nor do their jobs."""
     (tmp_path / "served").mkdir()
     (tmp_path / "no folder").touch()
     with WarcWriter(tmp_path / "served" / "in.warc.gz") as writer:
         writer.write_response("http://a.org/", b"x")
     with FakeServer(tmp_path / "served", [Refuse(times=1, retry_after=0)]) as server:
         here = Settings.resolve(data_dir=tmp_path / "driver", base_url=server.url, rate=5)
-        reference = load_job(urls)[0]
+        monkeypatch.setenv("NO_FOLDER", str(tmp_path / "no folder"))
+        monkeypatch.setenv("MORE", server.url + "in.warc.gz")
+        reference = load_job(asks_by_itself)[0]
         elsewhere = Settings.resolve(data_dir=tmp_path / "no folder", base_url=server.url, rate=5)
         setup = Setup(reference, "jsonl", False, "skip", elsewhere, asks_for_rates=True)
         engines: list[LocalEngine] = []
@@ -363,6 +372,7 @@ def test_rates_are_asked_for(tmp_path: Path) -> None:
         engines[0].stop()
         desk.close()
     assert isinstance(seen[-1], Finished), seen
+    assert "bytes" in (tmp_path / "part0").read_text()
     assert "refused" in {event.topic for event in seen if isinstance(event, Said)}
     assert len(asked) >= 4  # what is known, a slot, a refusal, another slot
     book = RateBook(tmp_path / "driver" / FILE_NAME)

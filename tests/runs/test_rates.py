@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cctrawl.errors import AbortedError, CctrawlError, TransportError
+from cctrawl.errors import AbortedError, CctrawlError
 from cctrawl.runs.rates import RateDesk, RemoteRates
 from cctrawl.settings import Settings
 from cctrawl.store.rates import FILE_NAME, HostRate, RateBook
@@ -258,23 +257,6 @@ def test_what_one_worker_meets_is_told_to_all(tmp_path: Path) -> None:
     second.heard(update)
     assert second.read("http://host").cuts == 2
     desk.close()
-
-
-def test_closing_wakes_who_waits_for_an_answer() -> None:
-    """A thread whose question is never answered hears that all was closed; so does whoever comes later."""
-    asked = threading.Event()
-    rates = RemoteRates(lambda _number, _data: asked.set())
-
-    def close() -> None:
-        asked.wait()
-        assert rates.is_asking
-        rates.close()
-
-    threading.Thread(target=close).start()
-    for _ in range(2):
-        with pytest.raises(TransportError, match="closed"):
-            rates.read("http://host")
-    assert not rates.is_asking
 
 
 def test_a_book_that_breaks_is_said(tmp_path: Path) -> None:

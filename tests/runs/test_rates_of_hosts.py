@@ -13,12 +13,11 @@ from itertools import dropwhile, takewhile
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from cctrawl.errors import TransportError
 from cctrawl.runs.rates import RateDesk, RemoteRates
 from cctrawl.settings import Settings
 from cctrawl.testing import FakeServer, Refuse
 from cctrawl.testing.server import LoggedRequest
-from cctrawl.transport import Policy, Transport
+from cctrawl.transport import Policy, Transport, share_rates
 
 RATE = 40
 PAUSE_S = 1.0
@@ -39,27 +38,21 @@ def _host(name: str, url: str, state: str, connection: Connection) -> None:
 
     rates = RemoteRates(ask)
     settings = Settings.resolve(base_url=url, data_dir=state, rate=RATE, block_pause=PAUSE_S, contact=name)
-    transport = Transport(settings, ramp=True, policy=POLICY, rates=rates)
+    share_rates(rates)
+    transport = Transport(settings, ramp=True, policy=POLICY)
 
     def work() -> None:
-        try:
-            while True:
-                transport.size(f"{url}{name}.gz")
-        except TransportError:
-            return  # it was closed
+        while True:
+            transport.size(f"{url}{name}.gz")
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
+    for _ in range(4):
+        threading.Thread(target=work, daemon=True).start()
     while (heard := connection.recv()) is not None:
         number, data = heard
         if number:
             rates.answered(number, data)
         else:
             rates.heard(data)
-    transport.close()
-    for thread in threads:
-        thread.join()
 
 
 def _ahead(clock: Callable[[], float], by_s: float) -> float:

@@ -25,7 +25,7 @@ from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cctrawl.errors import AbortedError, CctrawlError, TransportError
+from cctrawl.errors import AbortedError, CctrawlError
 from cctrawl.store.rates import FILE_NAME, HostRate, RateBook
 from cctrawl.transport import Admission, Reserve
 
@@ -158,11 +158,10 @@ class RemoteRates:
         self._ask = ask
         self._lock = threading.Lock()
         self._numbers = count(1)
-        self._waiting: dict[int, SimpleQueue[tuple[bytes, float] | None]] = {}
+        self._waiting: dict[int, SimpleQueue[tuple[bytes, float]]] = {}
         self._rows: dict[str, tuple[int, HostRate]] = {}
         self._clock = _Clock()
         self._lead_s = 0.0
-        self._is_closed = False
 
     @property
     def is_asking(self) -> bool:
@@ -173,7 +172,6 @@ class RemoteRates:
         """Return the newest row of a host that is known here; ask for it if none is. Do not alter it.
 
         Raises:
-            TransportError: this was closed.
             CctrawlError: the driver cannot use its book.
         """
         known = self._rows.get(host)
@@ -183,7 +181,6 @@ class RemoteRates:
         """Have an entry made; return what it returns, and the row then, in times of our clock.
 
         Raises:
-            TransportError: this was closed.
             CctrawlError: the driver cannot use its book.
         """
         if isinstance(change, Reserve):
@@ -216,35 +213,23 @@ class RemoteRates:
         with self._lock:
             self._keep(news, _shifted(news.row, self._clock.ahead_s(news.at, heard_at)))
 
-    def close(self) -> None:
-        """Wake who waits with a TransportError; may be called twice."""
-        with self._lock:
-            self._is_closed = True
-            waiting = [*self._waiting.values()]
-        for box in waiting:
-            box.put(None)
-
     def _exchange(self, host: str, entry: Callable[[HostRate, float], T] | None) -> tuple[T, HostRate, float]:
         """Ask, and return the result, the row, and how far our clock is ahead of the times in the result."""
-        box: SimpleQueue[tuple[bytes, float] | None] = SimpleQueue()
+        box: SimpleQueue[tuple[bytes, float]] = SimpleQueue()
         with self._lock:
-            if self._is_closed:
-                raise TransportError("the transport is closed")
             number = next(self._numbers)
             self._waiting[number] = box
         try:
             asked_at = time.time()
             self._ask(number, pickle.dumps((host, entry)))
-            heard = box.get()
+            data, heard_at = box.get()
         finally:
             del self._waiting[number]
-        if heard is None:
-            raise TransportError("the transport is closed")
-        answer: _News | CctrawlError = pickle.loads(heard[0])  # noqa: S301 - of our own driver
+        answer: _News | CctrawlError = pickle.loads(data)  # noqa: S301 - of our own driver
         if isinstance(answer, CctrawlError):
             raise answer
         with self._lock:
-            ahead_s = self._clock.noted(asked_at, answer.at, heard[1])
+            ahead_s = self._clock.noted(asked_at, answer.at, heard_at)
             row = _shifted(answer.row, ahead_s)
             self._keep(answer, row)
         return answer.result, row, ahead_s

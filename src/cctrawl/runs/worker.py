@@ -24,7 +24,7 @@ from cctrawl.runs.jobs import Job
 from cctrawl.runs.process import resident_bytes
 from cctrawl.runs.rates import RemoteRates
 from cctrawl.runs.task import IMPORTING, Setup, Task, TaskFailure, TaskProgress, run_task
-from cctrawl.transport import Transport, TransportEvent
+from cctrawl.transport import Transport, TransportEvent, share_rates
 
 _REPORT_INTERVAL_S = 0.5
 _PR_SET_PDEATHSIG = 1
@@ -58,7 +58,9 @@ class _Worker:
         self._job = _load(setup)
         prepare_process(setup.format)
         self._rates = RemoteRates(self._ask) if setup.asks_for_rates else None
-        self._transport = Transport(setup.settings, ramp=True, on_event=self._say, rates=self._rates)
+        if self._rates is not None:
+            share_rates(self._rates)
+        self._transport = Transport(setup.settings, ramp=True, on_event=self._say)
 
     def serve(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()

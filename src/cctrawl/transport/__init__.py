@@ -4,10 +4,10 @@ Read ``transport`` first (the face), ``backend`` (what each kind of location mus
 location is). ``folder``, ``http`` and ``s3`` are the backends; ``http`` is helped by ``request`` (what is asked),
 ``answers`` (is this answer what was asked for?), ``streams`` (a body that goes on where it broke), ``retries``
 (intermittent failures), ``pools`` (connections and proxies), ``certificates``, ``allowance`` (how hard to ask) and
-``governor``, which sees to that, by ``entries`` in a book that all share, whose arithmetic is in ``pacing``. ``s3``
-asks in the same way, at the address and with the signature that ``aws`` knows. Many ranges become few requests in
-``coalescing``, and ``crew`` has the threads that ask for them side by side. Writes are in ``folder_writer`` and
-``uploads`` (S3).
+``governor``, which sees to that, by ``entries`` in the ``rates`` that all share, whose arithmetic is in ``pacing``.
+``s3`` asks in the same way, at the address and with the signature that ``aws`` knows. Many ranges become few
+requests in ``coalescing``, and ``crew`` has the threads that ask for them side by side. Writes are in
+``folder_writer`` and ``uploads`` (S3).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from cctrawl.transport.backend import FileEntry, Stream, Tail
 from cctrawl.transport.coalescing import GAP_BYTES, ByteRange, Span, coalesce
 from cctrawl.transport.counters import Counters, CountersSnapshot
 from cctrawl.transport.crew import result_of
-from cctrawl.transport.entries import Rates, Reserve
+from cctrawl.transport.entries import Reserve
 from cctrawl.transport.events import TransportEvent
 from cctrawl.transport.folder_writer import sync_folder
 from cctrawl.transport.location import below, is_listed, is_s3, is_url, locate, see_s3
 from cctrawl.transport.pacing import Admission, Policy
+from cctrawl.transport.rates import share_rates
 from cctrawl.transport.transport import CONNECTIONS, MOST_CONNECTIONS, Transport
 
 __all__ = [
@@ -34,7 +35,6 @@ __all__ = [
     "CountersSnapshot",
     "FileEntry",
     "Policy",
-    "Rates",
     "Reserve",
     "Span",
     "Stream",
@@ -51,5 +51,6 @@ __all__ = [
     "requests_per_s",
     "result_of",
     "see_s3",
+    "share_rates",
     "sync_folder",
 ]

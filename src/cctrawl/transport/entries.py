@@ -7,30 +7,13 @@ of the book's own clock, and has none itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from cctrawl.transport import pacing
 from cctrawl.transport.pacing import Admission, Limits, Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cctrawl.store.rates import HostRate
-
-T = TypeVar("T")
-
-
-class Rates(Protocol):
-    """The rate book, or the way to it; safe for threads."""
-
-    def read(self, host: str, age_s: float = 0.0) -> HostRate:
-        """Return the row of a host as it was at most ``age_s`` ago."""
-
-    def change(self, host: str, change: Callable[[HostRate, float], T]) -> tuple[T, HostRate]:
-        """Let an entry alter the row of a host at the present time; return what it returns, and the row then."""
-
-    def close(self) -> None:
-        """Close it; who waits for an answer gets a ``TransportError``. May be called twice."""
 
 
 @dataclass(frozen=True)

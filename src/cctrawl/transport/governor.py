@@ -19,10 +19,11 @@ from cctrawl.settings import COLLINFO
 from cctrawl.store.rates import FILE_NAME, RateBook
 from cctrawl.transport import pacing
 from cctrawl.transport.allowance import BUCKET, DATA_HOST, allowance, is_common_crawl
-from cctrawl.transport.entries import Absolve, Memory, NoteAnswer, NoteProbe, NoteRefusal, Rates, Reserve
+from cctrawl.transport.entries import Absolve, Memory, NoteAnswer, NoteProbe, NoteRefusal, Reserve
 from cctrawl.transport.events import TransportEvent
 from cctrawl.transport.location import host_of, is_url, path_of
 from cctrawl.transport.pacing import Limits, Policy
+from cctrawl.transport.rates import shared_rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from cctrawl.settings import Settings
     from cctrawl.store.rates import HostRate
     from cctrawl.transport.counters import Counters
+    from cctrawl.transport.rates import Rates
 
 T = TypeVar("T")
 
@@ -47,7 +49,6 @@ class Governor:
         counters: where waits and refusals are counted.
         on_event: who hears of refusals and blocks.
         probe: asks for a location once and tells whether the answer was no refusal.
-        rates: the shared state; ``None`` for the book in the data folder. It is closed with the governor.
     """
 
     def __init__(
@@ -59,14 +60,13 @@ class Governor:
         counters: Counters,
         on_event: Callable[[TransportEvent], None],
         probe: Callable[[str], bool],
-        rates: Rates | None = None,
     ) -> None:
         self.settings = settings
         self.policy = policy
         self.counters = counters
         self.on_event = on_event
         self.probe = probe
-        self._rates = rates or RateBook(settings.data_dir / FILE_NAME)
+        self._rates: Rates = shared_rates() or RateBook(settings.data_dir / FILE_NAME)
         self._base_host = host_of(settings.base_url) if is_url(settings.base_url) else ""
         self._ramp = ramp
         self._closed = threading.Event()
@@ -132,9 +132,10 @@ class Governor:
             return self._rates.change(host, change)
 
     def close(self) -> None:
-        """Wake all waiters and close the shared state."""
+        """Wake all waiters and close the book, if it is this machine's."""
         self._closed.set()
-        self._rates.close()
+        if isinstance(self._rates, RateBook):
+            self._rates.close()
 
     def asked(self, host: str) -> None:
         """Count a request of this process, to be reported with the next change of the row."""

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from cctrawl.settings import Settings
     from cctrawl.transport.counters import Counters
-    from cctrawl.transport.entries import Rates
     from cctrawl.transport.events import TransportEvent
     from cctrawl.transport.pacing import Policy
 
@@ -49,7 +48,6 @@ class HttpBackend:
         policy: the governor's constants.
         counters: where everything is counted.
         on_event: who hears of refusals, blocks and retries.
-        rates: the shared state of all who ask; ``None`` for that in the data folder.
     """
 
     _refusals: tuple[int, ...] = (403, 429, 503)
@@ -63,7 +61,6 @@ class HttpBackend:
         policy: Policy,
         counters: Counters,
         on_event: Callable[[TransportEvent], None],
-        rates: Rates | None = None,
     ) -> None:
         self.counters = counters
         self._settings = settings
@@ -72,7 +69,7 @@ class HttpBackend:
         self._user_agent = user_agent(settings.contact)
         self._pools = Pools(settings.request_timeout, self._bundle_variable)
         self._governor = Governor(
-            settings, ramp=ramp, policy=policy, counters=counters, on_event=on_event, probe=self._probe, rates=rates
+            settings, ramp=ramp, policy=policy, counters=counters, on_event=on_event, probe=self._probe
         )
 
     def open_stream(self, location: str) -> HttpStream:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from cctrawl.settings import Settings
     from cctrawl.transport.counters import Counters
-    from cctrawl.transport.entries import Rates
     from cctrawl.transport.events import TransportEvent
     from cctrawl.transport.pacing import Policy
 
@@ -59,10 +58,9 @@ class S3Backend(HttpBackend):
         policy: Policy,
         counters: Counters,
         on_event: Callable[[TransportEvent], None],
-        rates: Rates | None = None,
     ) -> None:
         self._account = Account()
-        super().__init__(settings, ramp=ramp, policy=policy, counters=counters, on_event=on_event, rates=rates)
+        super().__init__(settings, ramp=ramp, policy=policy, counters=counters, on_event=on_event)
         self.uploads = Uploads(self)
 
     def _send(self, location: str, request: Request) -> urllib3.BaseHTTPResponse:

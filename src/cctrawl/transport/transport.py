@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from cctrawl.settings import Settings
     from cctrawl.transport.backend import Backend, FileEntry, Stream, Tail, Writer
-    from cctrawl.transport.entries import Rates
     from cctrawl.transport.events import TransportEvent
     from cctrawl.transport.http import HttpBackend
     from cctrawl.transport.s3 import S3Backend
@@ -57,8 +56,6 @@ class Transport:
         on_event: called with each refusal, block and retry, in the thread that met it; it must be quick.
         policy: constants of pacing; tests scale them down.
         connections: requests of `read_ranges` and `submit` that go on at once, of all callers together; 1 to 128.
-        rates: the rate budget that all who ask share; ``None`` for the one in the data folder. It is closed
-            with the transport.
 
     Raises:
         InvalidInputError: a number of connections that cannot be.
@@ -75,7 +72,6 @@ class Transport:
         on_event: Callable[[TransportEvent], None] | None = None,
         policy: Policy | None = None,
         connections: int = CONNECTIONS,
-        rates: Rates | None = None,
     ) -> None:
         if not 1 <= connections <= MOST_CONNECTIONS:
             raise InvalidInputError(f"{connections} connections", hint=f"give 1 to {MOST_CONNECTIONS}")
@@ -84,7 +80,6 @@ class Transport:
         self._ramp = ramp
         self._on_event = on_event or _ignore
         self._policy = policy or Policy()
-        self._rates = rates
         self._folder = FolderBackend(self.counters)
         self._http: HttpBackend | None = None
         self._s3: S3Backend | None = None
@@ -281,7 +276,6 @@ class Transport:
             policy=self._policy,
             counters=self.counters,
             on_event=self._on_event,
-            rates=self._rates,
         )
 
 
