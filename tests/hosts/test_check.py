@@ -44,9 +44,8 @@ def test_fit_hosts_are_fit(lab: Lab) -> None:
 
 
 def test_each_trouble_is_named_with_what_to_do(lab: Lab) -> None:
-    """A host that is off, one without cctrawl, one that has no data, an unknown one: a hint for each, and 1."""
-    lab.hosts.crash("h1")
-    hosts = lab.hosts.hosts_file("h1", "h2", f"h3 python={sys.executable}", "no.such.host")
+    """A host without an sshd, one without cctrawl, one that has no data, an unknown one: a hint for each, and 1."""
+    hosts = lab.hosts.hosts_file("h1:2222", "h2", f"h3 python={sys.executable}", "no.such.host")
     (lab.jobs / "crawl").mkdir()
     rows, done = called(lab, "check", str(hosts), "--base-url", str(lab.jobs / "crawl"))
     assert done.returncode == 1
@@ -54,7 +53,7 @@ def test_each_trouble_is_named_with_what_to_do(lab: Lab) -> None:
     assert [row["data"] for row in rows.values()] == [None, False, False, None]
     assert not any(row["fit"] for row in rows.values())
     told = done.stderr.splitlines()
-    assert "h1: it does not answer" in told[0]
+    assert "h1: nothing listens on its ssh port" in told[0]
     assert any(line.startswith("h2: ") and ("Python" in line or "cctrawl" in line) for line in told)
     assert f"h2, h3: inputs cannot be read there: {lab.jobs}/crawl/" in told
     assert any(line.startswith("no.such.host: no host of this name is known") for line in told)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.hosts.conftest import Lab
 from tests.runs.hosts.heard import Heard, linked, waiting_python
 
@@ -123,6 +124,7 @@ def test_an_ssh_that_is_killed_and_a_worker_that_is_killed(lab: Lab) -> None:
         assert heard.next(Linked).generation == 2
 
 
+@pytest.mark.exhaustive  # runs with a cut are among the faults of test_faults
 def test_a_host_that_was_cut_off_is_back_soon(lab: Lab) -> None:
     """A cut is noticed when ssh gets no answers any more; the host is asked again until it answers."""
     with over_ssh(lab, ["h1"], alive_s=1, alive_count=2) as heard:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import venv
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -24,19 +25,21 @@ def local(python: Path | str) -> Host:
 
 
 def test_a_wheel_is_what_runs_here(tmp_path: Path) -> None:
-    """What pip installs of it has our fingerprint and commands; the same files give the same bytes."""
+    """Unpacked it has our fingerprint, commands, extras and sums; the same files give the same bytes."""
     body = build_wheel()
     assert build_wheel() == body
-    wheel = tmp_path / wheel_name()
-    wheel.write_bytes(body)
-    words = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(tmp_path / "there")]
-    subprocess.run([*words, str(wheel)], check=True, capture_output=True)
-    assert fingerprint(tmp_path / "there" / "cctrawl") == own_fingerprint()
-    assert (tmp_path / "there" / "cctrawl" / "py.typed").is_file()
-    assert (tmp_path / "there" / "bin" / "cctrawl").is_file()
     with ZipFile(io.BytesIO(body)) as archive:
-        [metadata] = [name for name in archive.namelist() if name.endswith("METADATA")]
-        assert b"Provides-Extra: cluster" in archive.read(metadata)
+        archive.extractall(tmp_path)
+    assert fingerprint(tmp_path / "cctrawl") == own_fingerprint()
+    assert (tmp_path / "cctrawl" / "py.typed").is_file()
+    [described] = tmp_path.glob("cctrawl-*.dist-info")
+    assert wheel_name().startswith(described.name.removesuffix(".dist-info"))
+    assert "Provides-Extra: cluster" in (described / "METADATA").read_text(encoding="utf-8")
+    assert "cctrawl = cctrawl.cli:main" in (described / "entry_points.txt").read_text(encoding="utf-8")
+    record = (described / "RECORD").read_text(encoding="utf-8").splitlines()
+    assert {line.partition(",")[0] for line in record} == {
+        path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()
+    }
 
 
 def test_this_very_python_needs_nothing() -> None:
@@ -78,15 +81,27 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.slow
+def test_our_code_comes_into_an_environment(tmp_path: Path, packages: Path) -> None:
+    """What runs here is installed in one that is there; again there is nothing to do."""
+    assert packages.is_dir()
+    python = tmp_path / "venv" / "bin" / "python"
+    venv.create(tmp_path / "venv", symlinks=True)
+    [done] = install_on([local(python)], ssh="")
+    assert done.problems == ()
+    assert [step.split()[0] for step in done.did] == ["installed"]
+    assert done.facts is not None
+    assert (done.facts.executable, done.facts.fingerprint) == (str(python), own_fingerprint())
+    [again] = install_on([local(python)], ssh="")
+    assert (again.did, again.problems) == ((), ())
+
+
+@pytest.mark.exhaustive
 def test_an_environment_is_made_once(tmp_path: Path, packages: Path) -> None:
     """It is made and gets our code; again there is nothing to do; what pip cannot do is told in its words."""
     python = tmp_path / "deep" / "venv" / "bin" / "python"
     [done] = install_on([local(python)], ssh="")
     assert done.problems == ()
     assert [step.split()[0] for step in done.did] == ["made", "installed"]
-    assert done.facts is not None
-    assert done.facts.executable == str(python)
     [again] = install_on([local(python)], ssh="")
     assert (again.did, again.problems) == ((), ())
     for path in packages.glob("distributed*"):

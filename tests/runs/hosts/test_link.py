@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from tests.runs.hosts.heard import WITHIN_S, linked, waiting_python
 
-from cctrawl.runs.hosts import Host, Linked, Refused, Unlinked
+from cctrawl.runs.hosts import Host, Linked, Refused, Unlinked, boot, connection
+from cctrawl.runs.hosts.command import source_line
 
 
 @pytest.fixture
@@ -71,8 +72,11 @@ def _folder_of(process: Path) -> str:
         return ""
 
 
-def test_two_at_one_place_know_it(local: Host, tmp_path: Path) -> None:
+def test_two_at_one_place_know_it(local: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second visitor hears that it is not alone, and leaves the first's alone."""
+    hurried = source_line(boot).replace(b"_LOCK_PATIENCE_S = 3", b"_LOCK_PATIENCE_S = 0")
+    assert hurried != source_line(boot)
+    monkeypatch.setattr(connection, "source_line", lambda _: hurried)
     with linked([local]) as one:
         first = one.next(Linked)
         with linked([local]) as other:
