@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -41,9 +41,12 @@ class Peak:
 
 
 def watched(
-    command: Sequence[str], stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+    command: Sequence[str],
+    stdin: IO[bytes] | None = None,
+    stdout: IO[bytes] | None = None,
+    popen: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen,
 ) -> tuple[Peak, list[Peak], float]:
-    """Run a command to its end.
+    """Run a command to its end, started by ``popen``.
 
     Returns:
         The peak of the command itself, those of the processes it started, and the seconds it took.
@@ -54,7 +57,7 @@ def watched(
     began = time.perf_counter()
     with (
         tempfile.TemporaryFile() as errors,
-        subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=errors) as process,
+        popen(command, stdin=stdin, stdout=stdout, stderr=errors) as process,
     ):
         main, children = Peak(), dict[int, Peak]()
         while process.poll() is None:
