@@ -5,7 +5,8 @@
 # workers of this machine, and loses one of them on the way.
 # `make test` skips, and says so, what this machine cannot do: the tests on fake hosts want Linux, root, and Debian's
 # openssh-server, openssh-client and iproute2; those with Spark, and with real files, see .ci/run.
-# `make bench` needs an hour, 10 GB, and for some of it Java 17, nginx and libnginx-mod-http-lua besides.
+# `make bench` needs an hour, 10 GB, and for some of it Java 17, nginx and libnginx-mod-http-lua besides;
+# that over hosts needs what their tests need.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -46,6 +47,10 @@ bench: .venv/bench.stamp
 	$(BIN)/python benchmarks/find_crawls.py
 	$(BIN)/python benchmarks/fetch_ranges.py
 	$(BIN)/python benchmarks/fetch_records.py
+	$(BIN)/python benchmarks/cluster_inputs.py
+	$(BIN)/python benchmarks/three_hosts.py
+	$(BIN)/python benchmarks/lost_hosts.py
+	$(BIN)/python benchmarks/large_results.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
