@@ -163,7 +163,7 @@ class Connection:
 
     def _messages(self) -> Iterator[dict[str, Any]]:
         for line in _lines(_opened(self._process.stdout)):
-            if line.startswith(boot.MARK):
+            if line.startswith(boot.MARK + "{"):
                 with suppress(ValueError):
                     yield json.loads(line[len(boot.MARK) :])
             elif self._is_met:
