@@ -96,6 +96,15 @@ def test_the_fingerprint_is_of_names_and_bytes(tmp_path: Path) -> None:
 
 
 def test_a_newer_host_may_tell_more() -> None:
-    """What is not known here is passed over, and the clock is compared with the time at which it was heard."""
-    facts = Facts.of({"python": "3.11.1", "time": 1010.0, "colour": "blue", "missing": ["/a"]}, now_s=1000.0)
-    assert (facts.python, facts.clock_s, facts.missing) == ("3.11.1", 10.0, ("/a",))
+    """What is not known here is passed over."""
+    facts = Facts.of({"python": "3.11.1", "colour": "blue", "missing": ["/a"]}, asked_s=1000.0, heard_s=1001.0)
+    assert (facts.python, facts.clock_s, facts.missing) == ("3.11.1", 0.0, ("/a",))
+
+
+@pytest.mark.parametrize(
+    ("time_s", "clock_s"), [(999.0, -1.0), (1000.0, 0.0), (1015.0, 0.0), (1020.0, 0.0), (1021.5, 1.5)]
+)
+def test_a_slow_answer_makes_no_wrong_clock(time_s: float, clock_s: float) -> None:
+    """Between our asking and our hearing, which may be long after, any time is right."""
+    facts = Facts.of({"python": VERSION, "time": time_s}, asked_s=1000.0, heard_s=1020.0)
+    assert facts.clock_s == clock_s

@@ -67,12 +67,13 @@ class Connection:
             question: what to look at, see ``boot``.
             limit_s: seconds until it must have answered.
         """
+        asked_s = time.time()
         with self._alarm(limit_s):
             self._write(source_line(boot) + json.dumps(question).encode() + b"\n")
             for message in self._messages():
                 if "facts" in message:
                     self._is_met = True
-                    return Facts.of(message["facts"], now_s=time.time())
+                    return Facts.of(message["facts"], asked_s=asked_s, heard_s=time.time())
                 if minor(message.get("python", own_python())) != own_python():
                     return Facts(message["python"], message.get("executable", ""))
         return self.trouble(limit_s)

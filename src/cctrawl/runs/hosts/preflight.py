@@ -47,7 +47,8 @@ class Facts:
         machine: what the host calls itself.
         cores: how many cores a process may use there.
         memory_bytes: the machine's memory.
-        clock_s: by how many seconds its clock is ahead of ours; within the time that a message takes.
+        clock_s: by how many seconds its clock is ahead of ours, at least; 0 if what it told lies between our asking
+            and our hearing of it.
         workdir: the folder for what is kept there during a run.
         workdir_error: why that folder cannot be used; empty if it can.
         free_bytes: room there.
@@ -77,11 +78,12 @@ class Facts:
         return bool(self.workdir)
 
     @classmethod
-    def of(cls, told: Mapping[str, Any], *, now_s: float) -> Facts:
-        """Return the facts of what a host told, which was heard at a time of our clock."""
+    def of(cls, told: Mapping[str, Any], *, asked_s: float, heard_s: float) -> Facts:
+        """Return the facts of what a host told, which was asked for and heard at times of our clock."""
         known = {name: told[name] for name in (each.name for each in fields(cls)) if name in told}
         known["missing"] = tuple(known.get("missing", ()))
-        return cls(**known, clock_s=float(told.get("time", now_s)) - now_s)
+        time_s = float(told.get("time", heard_s))
+        return cls(**known, clock_s=time_s - min(max(time_s, asked_s), heard_s))
 
 
 @cache
