@@ -15,7 +15,7 @@ import pytest
 from distributed import Client
 
 import cctrawl
-from cctrawl.errors import TransportError
+from cctrawl.errors import InvalidInputError, TransportError
 from cctrawl.runs.cluster.options import ClusterOptions
 from cctrawl.runs.cluster.scheduler import OwnScheduler
 from cctrawl.testing import WarcWriter
@@ -192,6 +192,13 @@ def test_a_scheduler_that_does_not_answer_is_named(
         cctrawl.run("themes", files=files, output=tmp_path / "x.csv", scheduler="tcp://127.0.0.1:9")
     assert "is it running" in str(caught.value.hint)
     assert sorted(path.name for path in tmp_path.iterdir() if "x.csv" in path.name) == []
+
+
+def test_tls_needs_certificates(files: list[Path], tmp_path: Path) -> None:
+    """Without Dask's settings for TLS a tls:// address is refused at once, with their names."""
+    with pytest.raises(InvalidInputError, match="no certificates") as caught:
+        cctrawl.run("themes", files=files, output=tmp_path / "x.csv", scheduler="tls://127.0.0.1:9")
+    assert "DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in str(caught.value.hint)
 
 
 def test_our_own_scheduler_knows_who_comes() -> None:

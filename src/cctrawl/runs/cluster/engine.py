@@ -313,6 +313,7 @@ class ClusterEngine:
         if self._fleet is not None:
             self._fleet.attend(self._roster)
         self._watch.look()
+        self._recall(events)
         for attempt in self._attempts.all():
             self._see_attempt(attempt, events)
         self._let_go()
@@ -327,6 +328,21 @@ class ClusterEngine:
                 self._end(attempt, self._lost(attempt), events)
         elif fate is not None or self._waits_in_vain(attempt):
             self._end(attempt, self._lost(attempt), events)
+
+    def _recall(self, events: list[Event]) -> None:
+        """Take back what waits at hosts that have ended: Dask may take longer to notice that they are gone."""
+        ended = [agent for agent in self._roster if agent.is_gone and not agent.is_recalled]
+        ended = [agent for agent in ended if not self._roster.may_be_at_work(agent)]
+        if not ended:
+            return
+        waiting = self._client.processing()
+        for agent in ended:
+            agent.is_recalled = True
+            keys = set(waiting.get(agent.hello.address, ()))
+            for attempt in self._attempts.all():
+                if attempt.agent is None and attempt.future.key in keys:
+                    attempt.future.cancel()
+                    self._end(attempt, self._lost(attempt), events)
 
     def _suspects(self, attempt: Attempt, fate: Fate) -> list[AgentRecord]:
         """Return who may be at work on a try: who began it, else those on the worker that it was given to."""

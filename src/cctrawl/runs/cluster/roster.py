@@ -25,6 +25,7 @@ class AgentRecord:
         is_empty: whether no worker of it can be at work any more.
         is_refused: whether it is not fit for tasks.
         reason: why it is refused.
+        is_recalled: whether what waited for it has been taken back.
     """
 
     id: str
@@ -36,6 +37,7 @@ class AgentRecord:
     is_empty: bool = False
     is_refused: bool = False
     reason: str = ""
+    is_recalled: bool = False
 
 
 class Roster:

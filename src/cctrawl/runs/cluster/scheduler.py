@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cctrawl.errors import EngineError, TransportError
+from cctrawl.errors import EngineError, InvalidInputError, TransportError
 from cctrawl.runs.cluster.options import ClusterOptions
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class ForeignScheduler(Connection):
 
     Raises:
         TransportError: it does not answer.
+        InvalidInputError: it wants TLS, and Dask's settings name no certificates.
     """
 
     def __init__(self, options: ClusterOptions) -> None:
@@ -133,6 +134,8 @@ class ForeignScheduler(Connection):
         where = (
             {"address": options.scheduler} if options.scheduler else {"scheduler_file": str(options.scheduler_file)}
         )
+        if (options.scheduler or "").startswith("tls:"):
+            _see_certificates()
         self._stack.enter_context(_quiet())
         named = options.scheduler or options.scheduler_file
         try:
@@ -149,6 +152,17 @@ class ForeignScheduler(Connection):
         if self._is_ours:
             self.client.close(_CLOSE_S)
             self._stack.close()
+
+
+def _see_certificates() -> None:
+    """See that Dask's settings name what a TLS connection needs; Dask itself would fail late, and twice."""
+    from distributed import Security  # noqa: PLC0415 - only where it is asked for
+
+    if Security().get_connection_args("client")["ssl_context"] is None:
+        raise InvalidInputError(
+            "Dask has no certificates for tls://",
+            hint="name them as for its own clients: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__CLIENT__CERT, …__KEY",
+        )
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from cctrawl.runs.task import TaskFailure
 if TYPE_CHECKING:
     from cctrawl.runs.cluster.fleet import Fleet
 
+_TELL_S = 3.0
+
 
 class Watch:
     """Keeps an eye on hosts.
@@ -41,6 +43,7 @@ class Watch:
         self._refused: set[str] = set()
         self._silent: set[str] = set()
         self._alone_since: float | None = None
+        self._is_told = False
 
     def ended(self, attempt: Attempt, event: Event) -> None:
         """Count what a host has done."""
@@ -123,8 +126,10 @@ class Watch:
                 hint="its workers need this Python and this cctrawl, and a folder that can be written to",
             )
         if self._alone_since is None:
-            self._alone_since = now
-            if self._fleet is None or list(self._roster):  # else our own hosts are only just starting
-                self._note("no host is at work: waiting for one")
-        if now - self._alone_since > self._patience_s:
+            self._alone_since, self._is_told = now, False
+        alone_s = now - self._alone_since
+        if alone_s > _TELL_S and not self._is_told and (self._fleet is None or self._fleet.has_begun):
+            self._is_told = True
+            self._note("no host is at work: waiting for one")
+        if alone_s > self._patience_s:
             raise AbortedError(f"no host was at work for {self._patience_s:.0f} s (--patience)", hint=RESUME_HINT)
