@@ -129,7 +129,9 @@ class Agent(WorkerPlugin):
         self._threads = worker.state.nthreads
         self._folder = Path(tempfile.mkdtemp(prefix="cctrawl-", dir=worker.local_directory))
         self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
-        self._ends: dict[int, _End] = {}
+        self._ends: dict[int, queue.SimpleQueue[End | None]] = {}
+        self._heard: list[Event] = []
+        self._told_at = 0.0
         self._credits: dict[str, Credit] = {}
         self._is_shared = False
         self._lease = _Lease(errand.lease_s)
@@ -173,9 +175,10 @@ class Agent(WorkerPlugin):
         self._say(Began(attempt, execution))
         is_shared = self._is_shared
         here = task if is_shared else replace(task, part=self._folder / task.part.name)
-        event = self._done(here)
-        if event is None:
+        end = self._done(here)
+        if end is None:
             return  # closing: the driver knows, or will find out
+        event, heard = end
         sha256 = ""
         if isinstance(event, Finished) and not is_shared and not event.result.uploaded:
             try:
@@ -185,7 +188,7 @@ class Agent(WorkerPlugin):
             finally:
                 here.part.unlink(missing_ok=True)
         if not self._is_closing:
-            self._say(Outcome(attempt, execution, self._as_the_user_knows_it(event), sha256))
+            self._say(Outcome(attempt, execution, self._as_the_user_knows_it(event), sha256, heard))
 
     def _as_the_user_knows_it(self, event: Finished | Failed | WorkerLost) -> Finished | Failed | WorkerLost:
         """Leave out of what went wrong where the user's files have been unpacked: they know them by other paths."""
@@ -195,12 +198,14 @@ class Agent(WorkerPlugin):
         texts = {name: getattr(failure, name).replace(here, "") for name in ("message", "details")}
         return replace(event, failure=replace(failure, **texts))
 
-    def _done(self, task: Task) -> Finished | Failed | WorkerLost | None:
+    def _done(self, task: Task) -> End | None:
+        """Have a task done; return how it ended and what was heard before; ``None``: the agent goes."""
         if self._is_closing:
             return None
         if task.position in self._ends:
-            return WorkerLost(task.position, "an earlier try at it is still under way", is_innocent=True)
-        end = self._ends[task.position] = _End()
+            return WorkerLost(task.position, "an earlier try at it is still under way", is_innocent=True), ()
+        end: queue.SimpleQueue[End | None] = queue.SimpleQueue()
+        self._ends[task.position] = end
         self._tasks.put(task)
         self._engine.wake()
         try:
@@ -238,12 +243,17 @@ class Agent(WorkerPlugin):
         GIVEN_UP(reason)
 
     def _pass_on(self, events: list[Event]) -> None:
-        heard = [event for event in events if isinstance(event, (Progressed, Said))]
-        for start in range(0, len(heard), _MOST_HEARD):
-            self._say(Heard(tuple(heard[start : start + _MOST_HEARD])))
+        """Hand ends to the threads that wait for them; what else was heard goes with one of these, or soon."""
+        self._heard += [event for event in events if isinstance(event, (Progressed, Said))]
         for event in events:
             if isinstance(event, (Finished, Failed, WorkerLost)):
-                self._ends[event.position].put(event)
+                self._ends[event.position].put((event, self._taken()))
+        if self._heard and (not events or len(self._heard) > _MOST_HEARD or _now() > self._told_at + _TURN_S):
+            self._say(Heard(self._taken()))
+
+    def _taken(self) -> tuple[Event, ...]:
+        heard, self._heard, self._told_at = tuple(self._heard), [], _now()
+        return heard
 
     def _keep_lease(self) -> None:
         while not self._is_closing:
@@ -303,8 +313,7 @@ class Agent(WorkerPlugin):
         return proof.name
 
 
-class _End(queue.SimpleQueue["Finished | Failed | WorkerLost | None"]):
-    """Where a task's thread waits for its end; ``None``: the agent goes."""
+End = tuple[Finished | Failed | WorkerLost, tuple[Event, ...]]
 
 
 class _Lease:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cctrawl.errors import FormatError
 from cctrawl.failures import STOP
 from cctrawl.runs.cluster.receiving import IncomingPart, see_shared
 from cctrawl.runs.cluster.roster import AgentRecord
-from cctrawl.runs.engine import Failed, Finished, WorkerLost
+from cctrawl.runs.engine import Event, Failed, Finished, WorkerLost
 from cctrawl.runs.task import Task, TaskFailure
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _LAST_WORDS_S = 2.0
+_MOST_INNOCENT = 5  # an input that is lost with its host so often may well be why
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ class Attempts:
     def __init__(self) -> None:
         self._by_number: dict[int, Attempt] = {}
         self._by_position: dict[int, Attempt] = {}
+        self._innocent: Counter[int] = Counter()
         self._newest = 0
 
     def __len__(self) -> int:
@@ -169,6 +172,13 @@ class Attempts:
         del self._by_number[attempt.number]
         del self._by_position[attempt.task.position]
 
+    def lost(self, attempt: Attempt) -> WorkerLost:
+        """Say that a try ended with its host, or before it began; who ends so again and again may be the cause."""
+        position = attempt.task.position
+        self._innocent[position] += 1
+        how = "a worker went before it began" if attempt.agent is None else f"{attempt.agent.host} was lost"
+        return WorkerLost(position, how, is_innocent=self._innocent[position] <= _MOST_INNOCENT)
+
     def all(self) -> list[Attempt]:
         """Return those under way."""
         return list(self._by_number.values())
@@ -186,3 +196,13 @@ class Attempts:
         """Return the try at an input that an agent has begun; ``None`` if there is none."""
         attempt = self._by_position.get(position)
         return attempt if attempt is not None and attempt.agent is agent else None
+
+
+def with_host(event: Event, host: str) -> Event:
+    """Return how a try ended, with the host where it did if it went wrong."""
+    if isinstance(event, WorkerLost):
+        return replace(event, reason=f"{event.reason} (on {host})")
+    if isinstance(event, Failed):
+        failure = replace(event.failure, message=f"{event.failure.message} (on {host})")
+        return replace(event, failure=failure)
+    return event

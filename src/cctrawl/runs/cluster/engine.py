@@ -9,11 +9,10 @@ from __future__ import annotations
 import queue
 import secrets
 import sys
+import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from cctrawl import __version__
 from cctrawl.errors import AbortedError, EngineError
 from cctrawl.failures import RESUME_HINT, STOP
 from cctrawl.runs.cluster.agent import Agent, Errand, do_task, plugin_name
-from cctrawl.runs.cluster.attempts import Attempt, Attempts, Ended, Fate, Killed, Raised
+from cctrawl.runs.cluster.attempts import Attempt, Attempts, Ended, Fate, Killed, Raised, with_host
 from cctrawl.runs.cluster.bus import DriverBus
 from cctrawl.runs.cluster.clerk import Clerk
 from cctrawl.runs.cluster.code import packed
@@ -57,7 +56,7 @@ if TYPE_CHECKING:
 
 _SWEEP_S = 0.2
 _MOST_AT_ONCE = 500
-_MOST_INNOCENT = 5  # an input that is lost with its host so often may well be why
+_GOODBYE_S = 5.0
 _SILENCE_S = 5.0  # of the scheduler: until then its connection may come back
 
 
@@ -101,12 +100,12 @@ class ClusterEngine:
         self._watch = Watch(self._roster, fleet, patience_s=setup.settings.patience, note=note)
         self._attempts = Attempts()
         self._ended: list[Attempt] = []
-        self._innocent: Counter[int] = Counter()
         self._messages: queue.SimpleQueue[tuple[str, Up]] = queue.SimpleQueue()
         self._swept_at = 0.0
         self._silent_since: float | None = None
         self._is_stopped = False
         sign = (f".seen-{self._session}", secrets.token_hex(16))
+        self._remove_signs()  # of commands that were killed
         (self._folder / sign[0]).write_text(sign[1], encoding="ascii")
         self._bus = DriverBus(self._client, self._session, self._hear)
         self._clerk = Clerk(self._bus, self._roster, setup.settings)
@@ -154,21 +153,28 @@ class ClusterEngine:
         return max(0, workers + -(-workers // 4) - len(self._attempts))
 
     def submit(self, task: Task) -> None:
-        """Give a task to Dask."""
+        """Give a task to Dask.
+
+        Raises:
+            AbortedError: the scheduler is gone.
+        """
         number = self._attempts.next_number()
         at_work = self._roster.at_work()
         some_are_not = any(agent.is_refused or self._roster.is_silent(agent) for agent in self._roster)
         # Only where it must be said: Dask knows best who is idle.
         addresses = [agent.hello.address for agent in at_work] if some_are_not else []
-        future = self._client.submit(
-            do_task,
-            self._session,
-            number,
-            task,
-            key=(plugin_name(self._session), number),
-            pure=False,
-            workers=addresses or None,
-        )
+        try:
+            future = self._client.submit(
+                do_task,
+                self._session,
+                number,
+                task,
+                key=(plugin_name(self._session), number),
+                pure=False,
+                workers=addresses or None,
+            )
+        except Exception as error:  # whatever Dask raises, it takes nothing any more
+            raise _gone() from error
         self._attempts.enter(Attempt(number, task, future, addresses))
 
     def events(self, timeout_s: float) -> list[Event]:
@@ -203,14 +209,24 @@ class ClusterEngine:
         if self._fleet is not None:
             self._fleet.stop()
         elif self._connection.is_alive:
-            with suppress(Exception):  # the cluster may be going down at this very moment
-                self._client.cancel([attempt.future for attempt in self._attempts.all()])
-                self._client.unregister_worker_plugin(plugin_name(self._session))
+            # A worker that is cut off would keep us waiting; its lease ends it, too.
+            goodbye = threading.Thread(target=self._dismiss, name="cctrawl-goodbye", daemon=True)
+            goodbye.start()
+            goodbye.join(_GOODBYE_S)
         self._clerk.close()
         self._bus.close()
         self._connection.close()
-        for file in self._folder.glob(f".seen-{self._session}*"):
+        self._remove_signs()
+
+    def _remove_signs(self) -> None:
+        for file in self._folder.glob(".seen-*"):
             file.unlink(missing_ok=True)
+
+    def _dismiss(self) -> None:
+        """Leave somebody else's cluster as it was."""
+        with suppress(Exception):  # it may be going down at this very moment
+            self._client.cancel([attempt.future for attempt in self._attempts.all()])
+            self._client.unregister_worker_plugin(plugin_name(self._session))
 
     # What agents say. `_hear` runs in Dask's event loop.
 
@@ -282,6 +298,7 @@ class ClusterEngine:
         self._bus.send(agent.hello.address, Taken(piece.execution))
 
     def _take_outcome(self, agent: AgentRecord, outcome: Outcome, events: list[Event]) -> None:
+        self._heard(agent, outcome.heard, events)
         attempt = self._attempts.find(outcome.attempt, outcome.execution)
         if attempt is None:
             return
@@ -290,7 +307,7 @@ class ClusterEngine:
             event = attempt.made_durable(event, outcome.sha256)
         if isinstance(event, Failed) and event.failure.verdict == STOP and event.failure.is_local:
             event = self._take_out(agent, event)
-        self._end(attempt, _with_host(event, agent.host), events)
+        self._end(attempt, with_host(event, agent.host), events)
 
     def _take_out(self, agent: AgentRecord, event: Failed) -> Event:
         """Take a host out that can do no task; return how the try ends: it is no fault of the input."""
@@ -325,9 +342,9 @@ class ClusterEngine:
             self._end(attempt, WorkerLost(attempt.task.position, fate.reason), events)
         elif isinstance(fate, Killed) or attempt.agent is not None:
             if not any(self._roster.may_be_at_work(agent) for agent in self._suspects(attempt, fate)):
-                self._end(attempt, self._lost(attempt), events)
+                self._end(attempt, self._attempts.lost(attempt), events)
         elif fate is not None or self._waits_in_vain(attempt):
-            self._end(attempt, self._lost(attempt), events)
+            self._end(attempt, self._attempts.lost(attempt), events)
 
     def _recall(self, events: list[Event]) -> None:
         """Take back what waits at hosts that have ended: Dask may take longer to notice that they are gone."""
@@ -335,14 +352,17 @@ class ClusterEngine:
         ended = [agent for agent in ended if not self._roster.may_be_at_work(agent)]
         if not ended:
             return
-        waiting = self._client.processing()
+        try:
+            waiting = self._client.processing()
+        except OSError:
+            return  # the scheduler may be gone, which the next look at it tells
         for agent in ended:
             agent.is_recalled = True
             keys = set(waiting.get(agent.hello.address, ()))
             for attempt in self._attempts.all():
                 if attempt.agent is None and attempt.future.key in keys:
                     attempt.future.cancel()
-                    self._end(attempt, self._lost(attempt), events)
+                    self._end(attempt, self._attempts.lost(attempt), events)
 
     def _suspects(self, attempt: Attempt, fate: Fate) -> list[AgentRecord]:
         """Return who may be at work on a try: who began it, else those on the worker that it was given to."""
@@ -354,13 +374,6 @@ class ClusterEngine:
         """Tell whether a try may begin only on workers that are not, and cannot be, at work."""
         chosen = [agent for agent in self._roster if agent.hello.address in attempt.addresses]
         return bool(chosen) and not any(map(self._roster.may_be_at_work, chosen))
-
-    def _lost(self, attempt: Attempt) -> WorkerLost:
-        """Say that a try ended with its host, or before it began; who ends so again and again may be the cause."""
-        position = attempt.task.position
-        self._innocent[position] += 1
-        host = "a worker went before it began" if attempt.agent is None else f"{attempt.agent.host} was lost"
-        return WorkerLost(position, host, is_innocent=self._innocent[position] <= _MOST_INNOCENT)
 
     def _let_go(self) -> None:
         """Release futures once Dask has seen them end, and those whose worker is gone."""
@@ -380,14 +393,8 @@ class ClusterEngine:
         now = time.monotonic()
         self._silent_since = self._silent_since or now
         if now - self._silent_since > _SILENCE_S or self._client.status == "closed":
-            raise AbortedError("the Dask scheduler is gone", hint=RESUME_HINT)
+            raise _gone()
 
 
-def _with_host(event: Event, host: str) -> Event:
-    """Return how a try ended, with the host where it did if it went wrong."""
-    if isinstance(event, WorkerLost):
-        return replace(event, reason=f"{event.reason} (on {host})")
-    if isinstance(event, Failed):
-        failure = replace(event.failure, message=f"{event.failure.message} (on {host})")
-        return replace(event, failure=failure)
-    return event
+def _gone() -> AbortedError:
+    return AbortedError("the Dask scheduler is gone", hint=RESUME_HINT)

@@ -84,12 +84,14 @@ class Outcome:
         event: what its worker said last, or how that died.
         sha256: of the part whose pieces have all been sent; empty if it lies in the driver's folder, or if there
             is none.
+        heard: what workers said before, of this and other tasks: told here, for each message costs.
     """
 
     attempt: int
     execution: str
     event: Finished | Failed | WorkerLost
     sha256: str = ""
+    heard: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True)

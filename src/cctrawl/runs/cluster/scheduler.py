@@ -79,6 +79,10 @@ class OwnScheduler(Connection):
         # How long a connection may be dead before it is given up; ssh looks after those within a tunnel, which may
         # wait for a slow line without being dead.
         self.config = {**CONFIG, "distributed.comm.timeouts.tcp": "30s" if is_tunnelled else "12s"}
+        if not dashboard:
+            self.config[
+                "distributed.scheduler.http.routes"
+            ] = []  # else it tells everybody on this machine of the run
         self._stack.enter_context(dask.config.set(self.config))
         security = Security.temporary()
         try:
