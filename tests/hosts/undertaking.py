@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,6 +106,7 @@ class Undertaking:
     pages: int
     hosts_file: Path
     output: Path
+    _commands: list[Command] = field(default_factory=list)
 
     @classmethod
     def begin(
@@ -175,7 +176,8 @@ class Undertaking:
             )
         with process:
             try:
-                yield Command(process, errors)
+                self._commands.append(Command(process, errors))
+                yield self._commands[-1]
             finally:
                 process.kill()
 
@@ -198,8 +200,13 @@ class Undertaking:
         self, condition: Callable[[list[Step]], Any], why: str = "it does not come to that"
     ) -> list[Step]:
         """Wait until the steps so far fulfil a condition, and return them."""
-        await_that(lambda: condition(self.steps()), lambda: f"{why}: {self._said()}")
-        return self.steps()
+        await_that(lambda: condition(self.steps()) or self._is_over(), lambda: f"{why}: {self._said()}")
+        steps = self.steps()
+        assert condition(steps), f"{why}, and the run is over: {self._said()}"
+        return steps
+
+    def _is_over(self) -> bool:
+        return bool(self._commands) and self._commands[-1].process.poll() is not None
 
     def _said(self) -> str:
         errors = self.lab.jobs / "stderr.txt"
