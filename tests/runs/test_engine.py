@@ -276,6 +276,27 @@ def assert_ends(process: int) -> None:
         time.sleep(0.01)
 
 
+def forks(_records: Iterator[cctrawl.Record]) -> list[tuple[str]]:
+    """Die, and leave a copy of the process behind that holds all that was open."""
+    if child := os.fork():
+        Path(os.environ["CHILD_FILE"]).write_text(str(child))
+        os.abort()
+    while True:
+        time.sleep(1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_death_is_noticed_though_a_copy_lives(
+    make: EngineMaker, tmp_path: Path, child: Callable[[], int]
+) -> None:
+    """A worker that dies is missed at once, also if a process that its job forked keeps the connection open."""
+    engine = make(forks)
+    engine.submit(task(tmp_path))
+    lost = next(event for event in events_until(engine, WorkerLost) if isinstance(event, WorkerLost))
+    assert "SIGABRT" in lost.reason
+    assert_ends(child())
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("how", ["late", "aborts", "stopped"])
 def test_what_a_job_started_ends_with_its_worker(

@@ -347,7 +347,9 @@ class LocalEngine:
         events: list[Event] = []
         now = time.monotonic()
         for worker in list(self._workers):
-            if worker.task is None:
+            if worker.has_ended() and not worker.connection.poll():
+                events += self._lost(worker)  # what it has started may hold the connection open
+            if worker.task is None or worker not in self._workers:
                 continue
             timeout_s = self._timeout_s if worker.ready else max(self._timeout_s, _START_S)
             if self._timeout_s and now - worker.moved_at > timeout_s:

@@ -173,15 +173,15 @@ class WorkerProcess:
         self.output_open = False
         return lines
 
-    def _wait_for_end(self, grace_s: float) -> None:
-        """Wait until it has ended, but leave it in the process table: so long nobody else gets its number."""
+    def has_ended(self) -> bool:
+        """Tell whether it has ended; it stays in the process table, so that nobody else gets its number."""
         if sys.platform == "darwin":  # waitid came with Python 3.13
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(grace_s)
-            return
-        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            return self._process.poll() is not None
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def _wait_for_end(self, grace_s: float) -> None:
         until = time.monotonic() + grace_s
-        while time.monotonic() < until and os.waitid(os.P_PID, self._process.pid, options) is None:
+        while time.monotonic() < until and not self.has_ended():
             time.sleep(_LOOK_S)
 
     def death(self) -> str:
