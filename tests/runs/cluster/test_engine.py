@@ -201,6 +201,14 @@ def test_tls_needs_certificates(files: list[Path], tmp_path: Path) -> None:
     assert "DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "no json"])
+def test_a_scheduler_file_without_an_address_is_named(files: list[Path], tmp_path: Path, text: str) -> None:
+    """A file that is only half written, or another one, is an error with its name."""
+    (tmp_path / "s.json").write_text(text)
+    with pytest.raises(InvalidInputError, match="tells no address"):
+        cctrawl.run("themes", files=files, output=tmp_path / "x.csv", scheduler_file=tmp_path / "s.json")
+
+
 def test_our_own_scheduler_knows_who_comes() -> None:
     """A stranger on this machine can connect to neither by TCP nor by TLS without the run's own certificate."""
     scheduler = OwnScheduler("127.0.0.1", is_tunnelled=True, dashboard=False)

@@ -19,7 +19,6 @@ from cctrawl.runs.hosts import (
     Linked,
     LinkEvent,
     Linking,
-    Printed,
     Problem,
     Refused,
     Unlinked,
@@ -189,8 +188,6 @@ class Fleet:
             standing.state, standing.error = "lost", event.reason
         elif isinstance(event, Refused):
             self._refuse(standing, event.problems)
-        elif isinstance(event, Printed):
-            standing.error = standing.error or event.line
 
     def _refuse(self, standing: _Standing, problems: Sequence[Problem]) -> None:
         text = "; ".join(problem.what for problem in problems)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cctrawl.errors import EngineError, InvalidInputError, TransportError
@@ -124,7 +126,7 @@ class ForeignScheduler(Connection):
 
     Raises:
         TransportError: it does not answer.
-        InvalidInputError: it wants TLS, and Dask's settings name no certificates.
+        InvalidInputError: it wants TLS, and Dask's settings name no certificates; or its file tells no address.
     """
 
     def __init__(self, options: ClusterOptions) -> None:
@@ -135,19 +137,16 @@ class ForeignScheduler(Connection):
         if options.client is not None:
             self.client = options.client
             return
-        where = (
-            {"address": options.scheduler} if options.scheduler else {"scheduler_file": str(options.scheduler_file)}
-        )
-        if (options.scheduler or "").startswith("tls:"):
+        address = options.scheduler or _address_in(options.scheduler_file)
+        if address.startswith("tls:"):
             _see_certificates()
         self._stack.enter_context(_quiet())
-        named = options.scheduler or options.scheduler_file
         try:
-            self.client = Client(**where, set_as_default=False, timeout=_CONNECT_S)
+            self.client = Client(address, set_as_default=False, timeout=_CONNECT_S)
         except (OSError, ValueError, TypeError) as error:
             self._stack.close()
             raise TransportError(
-                f"no Dask scheduler answers at {named}: {error}",
+                f"no Dask scheduler answers at {address}: {error}",
                 hint="is it running, and may this machine reach it? For tls:// set Dask's own tls settings",
             ) from error
 
@@ -156,6 +155,18 @@ class ForeignScheduler(Connection):
         if self._is_ours:
             self.client.close(_CLOSE_S)
             self._stack.close()
+
+
+def _address_in(file: Path | None) -> str:
+    """Return the address that a scheduler has written to its file."""
+    assert file is not None  # noqa: S101 - one of the two is given
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInputError(
+            f"{file} tells no address of a Dask scheduler",
+            hint="is the scheduler up? It writes the file when it is",
+        ) from error
 
 
 def _see_certificates() -> None:
