@@ -106,8 +106,17 @@ def test_examples_do_what_the_page_says(page: Path, scratch: Path, tmp_path: Pat
         assert_shown(example, done.stdout + done.stderr)
 
 
-def test_pages_link_to_pages_that_exist() -> None:
-    """Every relative link leads somewhere."""
+def headings(page: Path) -> set[str]:
+    """Return the anchors of a page, as GitHub makes them of its headings."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def test_pages_link_to_pages_and_headings_that_exist() -> None:
+    """Every relative link leads somewhere, and where it names a heading, to one."""
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8")):
+            other = page.parent / target if target else page
+            assert other.exists(), f"{page.name}: {target}"
+            assert not heading or heading in headings(other), f"{page.name}: {target}#{heading}"
