@@ -226,8 +226,12 @@ def test_a_path_refused_for_itself_gives_the_rate_back() -> None:
 def test_a_clock_set_back_never_makes_us_wait_longer(back_s: float) -> None:
     """After the clock went back, a pause lasts at most its length, and slots come at the rate."""
     row = blocked()
+    assert pacing.paused_until(row, T0 - back_s, POLICY) is None
     admission = pacing.reserve(row, T0 - back_s, FREE, POLICY)
     assert admission.at - (T0 - back_s) <= 60
+    row = blocked()
+    assert pacing.reserve(row, T0 + 60, FREE, POLICY).action == "probe"
+    assert pacing.paused_until(row, T0 + 60 - back_s, POLICY) in (None, T0 + 60)
     row, limits = HostRate(), Limits(10, 1, ramp=True)
     slots(row, T0, 5, limits)
     now = T0 - back_s

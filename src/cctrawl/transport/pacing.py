@@ -103,8 +103,9 @@ def reserve(row: HostRate, now: float, limits: Limits, policy: Policy, *, lead_s
 
 
 def paused_until(row: HostRate, now: float, policy: Policy) -> float | None:
-    """Return until when a block makes us wait before we ask again; ``None`` if there is none, or a probe is due."""
-    return _paused_until(row, now, policy) if row.pause_s else None
+    """Return until when a block makes us wait; ``None`` if it is to be asked: there is none, or a probe is due."""
+    is_to_mend = now < row.pause_from or now < row.probe_until - policy.probe_s  # the clock was set back
+    return _paused_until(row, now, policy) if row.pause_s and not is_to_mend else None
 
 
 def is_void(reserved: HostRate, row: HostRate) -> bool:
