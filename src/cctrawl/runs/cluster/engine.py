@@ -104,6 +104,7 @@ class ClusterEngine:
         self._swept_at = 0.0
         self._silent_since: float | None = None
         self._is_stopped = False
+        luggage = packed(setup.job)
         sign = (f".seen-{self._session}", secrets.token_hex(16))
         self._remove_signs()  # of commands that were killed
         (self._folder / sign[0]).write_text(sign[1], encoding="ascii")
@@ -113,7 +114,7 @@ class ClusterEngine:
             Errand(
                 self._session,
                 setup,
-                packed(setup.job),
+                luggage,
                 timeout_s,
                 max_memory_bytes,
                 options.lease_s,
@@ -148,7 +149,7 @@ class ClusterEngine:
     def free(self) -> int:
         """Return how many tasks could be submitted now: a few more than there are workers, so that none waits."""
         workers = sum(agent.hello.workers for agent in self._roster.at_work())
-        if self._fleet is None and not list(self._roster):
+        if not workers and self._fleet is None and not any(agent.is_refused for agent in self._roster):
             workers = 1  # a cluster that grows by demand must see some
         return max(0, workers + -(-workers // 4) - len(self._attempts))
 
