@@ -37,6 +37,7 @@ _OF_EXTRAS = ("botocore", "resiliparse")
 _SCRATCH = "cctrawl-scratch-"
 _LOCK_PATIENCE_S = 3.0
 _LOCK_POLL_S = 0.05
+_MAKING_S = 60.0
 
 
 def fingerprint(package: Path) -> str:
@@ -203,7 +204,8 @@ class _Visit:
         with self._leaving:  # for good: there is one who leaves
             os.chdir("/")
             if self._scratch is not None:
-                shutil.rmtree(self._scratch, ignore_errors=True)
+                with suppress(OSError):  # what stays is for the next visitor
+                    _empty(self._scratch)
             if self._lock is not None:
                 self._lock.unlink(missing_ok=True)
             with suppress(OSError):
@@ -231,12 +233,22 @@ def _clear(workdir: Path) -> None:
             continue
         with suppress(OSError):  # another user's, or somebody else was quicker
             if is_scratch and not (path / ".lock").exists():
-                path.rmdir()  # fails if there is something in it
+                if time.time() - path.stat().st_mtime > _MAKING_S:  # else somebody is about to lock it
+                    shutil.rmtree(path, ignore_errors=True)
                 continue
             descriptor = _locked(path / ".lock" if is_scratch else path)
             if descriptor is not None:
                 shutil.rmtree(path, ignore_errors=True) if is_scratch else path.unlink()
                 os.close(descriptor)
+
+
+def _empty(scratch: Path) -> None:
+    """Remove a folder; if something is still being written to it, its lock stays, for the next visitor to see."""
+    for path in scratch.iterdir():
+        if path.name != ".lock":
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    if [path.name for path in scratch.iterdir()] == [".lock"]:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _workdir_name(given: str | None) -> Path:
