@@ -42,6 +42,7 @@ def main() -> None:
                     for host in hosts.names:
                         run.first(host)
                     taken.setdefault(name, []).append(fault(run, process.pid))
+                    print(f"{taken[name][-1]:5.1f} s  {name}", flush=True)
                 finally:
                     process.kill()
                     process.wait()

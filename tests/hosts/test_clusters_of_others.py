@@ -87,6 +87,7 @@ def test_cluster_of_somebody_elses_does_the_run_and_keeps_nothing(lab: Lab, clus
     assert len(cluster.lab.hosts.processes("h2")) >= 2  # nanny and worker are still the administrator's
 
 
+@pytest.mark.exhaustive  # its neighbour in tests/runs/cluster loses a scheduler of this machine
 def test_scheduler_that_goes_away_ends_the_run_which_can_go_on(lab: Lab, cluster: Cluster) -> None:
     """Without its scheduler a run ends with 4, and its workers with it; with another one it goes on."""
     work = Undertaking.begin(lab, files=9)

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from tests.hosts.conftest import Lab
 from tests.hosts.undertaking import Undertaking, await_that
 
+_LISTEN = "0A"
 LEASE = ("--lease", "4s")  # a vanished host is empty, and missed, after so long
 WAYS = [pytest.param((), id="open"), pytest.param(("--tunnel",), id="tunnel")]
 EXPENSIVE_WAYS = [
     pytest.param((), id="open"),
     pytest.param(("--tunnel",), id="tunnel", marks=pytest.mark.exhaustive),
 ]
+
+
+def listening(process: int) -> set[str]:
+    """Return the addresses, but loopback, on which somebody listens in the network of a process."""
+    found = set()
+    for family in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{family}").read_text().splitlines()[1:]:
+            local, state = line.split()[1], line.split()[3]
+            if state == _LISTEN:
+                words = bytes.fromhex(local.partition(":")[0])
+                turned = b"".join(words[start : start + 4][::-1] for start in range(0, len(words), 4))
+                found.add(ipaddress.ip_address(turned))
+    return {str(address) for address in found if not address.is_loopback}
 
 
 def assert_never_in_two_places(work: Undertaking) -> None:
@@ -29,13 +45,22 @@ def assert_never_in_two_places(work: Undertaking) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_three_hosts_do_what_one_machine_does(lab: Lab, way: tuple[str, ...]) -> None:
-    """The job's folder exists on the driver only; all hosts work, all rows are there, hosts keep nothing."""
+    """The job's folder exists on the driver only; all hosts work, all rows are there, hosts keep nothing.
+
+    With a tunnel everybody listens on loopback alone, without one the driver on the address that hosts see.
+    """
     work = Undertaking.begin(lab)
-    said = work.run(*way)
+    with work.started(*way) as command:
+        work.await_work_on_all()
+        with work.held():
+            opened = {name: listening(lab.hosts.processes(name)[0][0]) for name in ("driver", *lab.hosts.names)}
+        said = command.finish()
     work.assert_undisturbed()
     assert {step.host for step in work.steps()} == {"h1", "h2", "h3"}
     assert work.begun == sorted(f"f{number}" for number in range(12))
     assert "done: 12 of 12 files" in said
+    sshds = {"h1": {"10.78.7.1"}, "h2": {"10.78.7.2"}, "h3": {"10.78.7.3"}}
+    assert opened == {"driver": set() if way else {lab.hosts.address}, **sshds}
     lab.await_empty()
     work.assert_scratch_empty()
 

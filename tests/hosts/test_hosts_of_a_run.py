@@ -1,45 +1,11 @@
-"""Which hosts a run takes, what they open, and how rows come from them."""
+"""Which hosts a run takes, and how rows come from them."""
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
 from tests.hosts.conftest import Lab
 from tests.hosts.undertaking import Undertaking
-
-_LISTEN = "0A"
-
-
-def listening(process: int) -> set[str]:
-    """Return the addresses on which somebody listens in the network of a process."""
-    found = set()
-    for family in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{process}/net/{family}").read_text().splitlines()[1:]:
-            local, state = line.split()[1], line.split()[3]
-            if state == _LISTEN:
-                words = bytes.fromhex(local.partition(":")[0])
-                turned = b"".join(words[start : start + 4][::-1] for start in range(0, len(words), 4))
-                found.add(str(ipaddress.ip_address(turned)))
-    return found
-
-
-@pytest.mark.parametrize("is_tunnelled", [False, True], ids=["open", "tunnel"])
-def test_nobody_listens_where_strangers_reach(lab: Lab, *, is_tunnelled: bool) -> None:
-    """Without a tunnel the driver listens on the address that hosts see, else on loopback, as do hosts always."""
-    work = Undertaking.begin(lab, files=6, pages=1, hosts=["h1 1", "h2 1"])
-    with work.started(*(["--tunnel"] if is_tunnelled else [])) as command:
-        with work.held():
-            work.await_work_on("h1")
-            work.await_work_on("h2")
-            opened = {name: listening(lab.hosts.processes(name)[0][0]) for name in ("driver", "h1", "h2")}
-        command.finish()
-    for name, addresses in opened.items():
-        strange = {address for address in addresses if not ipaddress.ip_address(address).is_loopback}
-        own = {"driver": set() if is_tunnelled else {lab.hosts.address}, "h1": {"10.78.7.1"}, "h2": {"10.78.7.2"}}
-        assert strange == own[name]  # that of a host is its sshd's
 
 
 def test_unfit_hosts_are_named_and_the_fit_one_does_the_run(lab: Lab) -> None:
