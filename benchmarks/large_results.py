@@ -62,7 +62,8 @@ scheduler.OwnScheduler.__init__ = begin_and_ask
 output, listed, hosts = sys.argv[1:]
 report = cctrawl.run("writing.py:write", files=open(listed).read().split(), output=output, hosts=hosts, tunnel=True,
                      python=sys.executable, quiet=True)
-print(json.dumps([report.state, report.rows, len(answers), max(answers)]))
+answers.sort()
+print(json.dumps([report.state, report.rows, len(answers), answers[len(answers) * 99 // 100], answers[-1]]))
 """
 
 
@@ -83,13 +84,16 @@ def main() -> None:
             lines = hosts.hosts_file(*(f"{name} {WORKERS}" for name in hosts.names))
             words = [sys.executable, "driver.py", "out.csv", str(listed), str(lines)]
             driver, _, seconds = watched(words, stdout=told, popen=partial(hosts.popen, cwd=own))
-        state, found, asked, longest_s = json.loads((own / "told").read_text())
+        state, found, asked, most_s, longest_s = json.loads((own / "told").read_text())
         size = (own / "out.csv").stat().st_size
     if (state, found) != ("done", rows * arguments.inputs):
         sys.exit(f"{state}: {found:,} rows, not {rows * arguments.inputs:,}")
     print(f"{arguments.inputs} results, {size / 1e6:.0f} MB of rows in {seconds:.1f} s")
     print(f"driver {driver}   (must: RSS {LIMIT_BYTES / 1e6:.0f} MB)")
-    print(f"of {asked:,} answers of the scheduler the latest came after {longest_s:.3f} s (must: {LIMIT_S} s)")
+    print(
+        f"{asked:,} answers of the scheduler: 99 % within {most_s:.3f} s, all within {longest_s:.3f} s", end="   "
+    )
+    print(f"(must: {LIMIT_S} s)")
     facts = {"results": arguments.inputs, "output_bytes": size, "s": seconds, "longest_answer_s": longest_s}
     keep("large_results", {**facts, "driver_peak_bytes": vars(driver)})
 
