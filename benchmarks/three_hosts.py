@@ -3,7 +3,7 @@
 The hosts are namespaces of this machine with a real sshd each (`cctrawl.testing.FakeHosts`); an input is a file
 with one page, at which the job sleeps. Whole commands, connecting included, by turns, through the tunnel.
 
-    python benchmarks/three_hosts.py [--inputs 90] [--wait 2] [--rounds 1]
+    python benchmarks/three_hosts.py [--inputs 120] [--wait 2] [--rounds 1]
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MUST, AIM, START_MUST_S = 2.8, 2.9, 4.0
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--inputs", type=int, default=90)
+    parser.add_argument("--inputs", type=int, default=120)
     parser.add_argument("--wait", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
