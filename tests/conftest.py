@@ -19,7 +19,13 @@ import urllib3
 from tests.held_index import copied, enter, harvested, held, index, listed  # noqa: F401 - fixtures
 from tests.s3_proxy import Proxy
 
+from cctrawl.settings import usable_cores
 from cctrawl.testing import FakeCrawls, FakeServer, build
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Take three workers for two cores with ``-n auto``: a good part of the tests waits for something to time out."""
+    return usable_cores() * 3 // 2 or 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

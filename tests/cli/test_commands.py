@@ -20,6 +20,7 @@ import pytest
 
 import cctrawl
 from cctrawl.cli.app import _COMMANDS
+from cctrawl.cli.hosts import hosts_command
 from cctrawl.cli.index import index_command
 from cctrawl.testing import FakeCrawls, FakeServer, SlowBytes
 
@@ -375,8 +376,12 @@ def test_what_cannot_be_is_a_usage_error(tmp_path: Path, words: list[str], text:
     assert text in call(*words, code=2, cwd=tmp_path)[1]
 
 
+GROUPS = {"index": index_command, "hosts": hosts_command}
+
+
 @pytest.mark.parametrize(
-    "command", sorted({*_COMMANDS, *(f"index {name}" for name in index_command.commands)} - {"index"})
+    "command",
+    sorted({*_COMMANDS, *(f"{group} {name}" for group in GROUPS for name in GROUPS[group].commands)} - set(GROUPS)),
 )
 def test_every_command_can_be_quiet_or_say_more(command: str) -> None:
     """-q and -v are known everywhere."""

@@ -202,6 +202,7 @@ def test_interrupt_leaves_hosts_empty_and_a_run_of_one_machine_goes_on_over_host
     work.assert_scratch_empty()
 
 
+@pytest.mark.exhaustive  # tests/runs/test_session.py refuses it over both engines
 def test_second_driver_on_the_same_output_is_refused(lab: Lab) -> None:
     """While one command is at it, another on the same output ends at once, and disturbs nothing."""
     work = Undertaking.begin(lab, files=3, hosts=["h1 1"])

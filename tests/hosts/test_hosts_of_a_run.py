@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from tests.hosts.conftest import Lab
 from tests.hosts.undertaking import Undertaking
 
@@ -26,6 +27,7 @@ def test_unfit_hosts_are_named_and_the_fit_one_does_the_run(lab: Lab) -> None:
     assert said.count("hint: ") >= 4
 
 
+@pytest.mark.exhaustive  # over hosts of this machine, as in tests of docs, the folder is shared, too
 def test_rows_of_a_shared_folder_are_written_there(lab: Lab) -> None:
     """With an output that all hosts see a run ends in the same bytes, also if a host loses its power."""
     work = replace(Undertaking.begin(lab, files=6), output=lab.shared / "x.csv")

@@ -18,7 +18,7 @@ import pytest
 from cctrawl.testing import FakeCrawls, FakeServer, SlowBytes
 
 CRAWL = "CC-MAIN-2024-22"
-KILLS = 15  # for each of four outputs
+KILLS = 10  # for each of four outputs
 EXHAUSTIVE_KILLS = 34  # for each of six outputs: 204
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds workers in /proc")

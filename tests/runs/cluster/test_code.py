@@ -16,7 +16,7 @@ from cctrawl.runs.jobs import load_job
 
 JOB = """
 import cctrawl
-from beside import word
+from lying_near import word
 
 @cctrawl.job("word")
 def job(records):
@@ -26,19 +26,24 @@ def job(records):
 """
 
 
+@pytest.fixture(autouse=True)
+def _path_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])  # loading a job adds its folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A job with a module beside it, a package below, and much that is no code of the user's."""
     for name, text in {
-        "my_job.py": JOB,
-        "beside.py": "word = 'a'",
+        "travelling.py": JOB,
+        "lying_near.py": "word = 'a'",
         "below/__init__.py": "",
         "below/deeper.py": "late = 'b'",
         "data.bin": "x" * 1000,
         ".git/hook.py": "x",
         "env/pyvenv.cfg": "",
         "env/lib/thing.py": "x",
-        "__pycache__/my_job.py": "x",
+        "__pycache__/travelling.py": "x",
     }.items():
         path = tmp_path / "project" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,16 +58,16 @@ def names(folder: Path) -> list[str]:
 
 def test_a_job_travels_with_what_lies_beside_and_below(folder: Path, tmp_path: Path) -> None:
     """The Python files of the job's folder arrive elsewhere, without environments, caches and hidden folders."""
-    reference = load_job(f"{folder}/my_job.py:job")[0]
+    reference = load_job(f"{folder}/travelling.py:job")[0]
     there = packed(reference).unpacked(reference, tmp_path / "there")
-    assert names(tmp_path / "there") == ["below/__init__.py", "below/deeper.py", "beside.py", "my_job.py"]
-    assert there.target == f"{tmp_path}/there/my_job.py:job"
+    assert names(tmp_path / "there") == ["below/__init__.py", "below/deeper.py", "lying_near.py", "travelling.py"]
+    assert there.target == f"{tmp_path}/there/travelling.py:job"
     assert (there.name, there.sha256) == (reference.name, reference.sha256)
 
 
 def test_what_arrives_can_be_loaded_where_the_folder_is_not(folder: Path, tmp_path: Path) -> None:
     """In another process, with the folder gone, the job is loaded with its modules, those of its functions too."""
-    reference = load_job(f"{folder}/my_job.py:job")[0]
+    reference = load_job(f"{folder}/travelling.py:job")[0]
     there = packed(reference).unpacked(reference, tmp_path / "there")
     folder.rename(tmp_path / "gone")
     script = f"""
@@ -97,7 +102,7 @@ def test_too_much_code_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch)
     """A job that lies in a folder with masses of Python files is told to move; a lambda travels by value anyway."""
     monkeypatch.setattr(code, "MOST_BYTES", 20)
     with pytest.raises(InvalidInputError, match="more than 20 bytes of Python files") as caught:
-        packed(load_job(f"{folder}/my_job.py:job")[0])
+        packed(load_job(f"{folder}/travelling.py:job")[0])
     assert "folder of their own" in str(caught.value.hint)
     monkeypatch.chdir(folder)
     monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
