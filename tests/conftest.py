@@ -24,7 +24,7 @@ from cctrawl.testing import FakeCrawls, FakeServer, build
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Take three workers for two cores with ``-n auto``: a good part of the tests waits for something to time out."""
+    """Take three workers for two cores with ``-n auto``: a good part of the tests waits for time to pass."""
     return usable_cores() * 3 // 2 or 1
 
 
