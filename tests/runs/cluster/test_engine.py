@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 from distributed import Client
 
 import cctrawl
@@ -229,6 +230,18 @@ for protocol, security in (("tcp", None), ("tls", Security.temporary())):
         listening = [line.split()[1] for line in Path(f"/proc/{os.getpid()}/net/tcp").read_text().splitlines()[1:]]
         ours = [address for address in listening if address.endswith(f":{scheduler.port:04X}")]
         assert {address.partition(":")[0] for address in ours} == {"0100007F"}
+    finally:
+        scheduler.close()
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_dasks_live_page_is_there_if_it_is_asked_for(*, is_wanted: bool) -> None:
+    """With --dashboard the page answers at the address that is printed; without, nobody learns of the run so."""
+    scheduler = OwnScheduler("127.0.0.1", is_tunnelled=True, dashboard=is_wanted)
+    try:
+        answer = urllib3.request("GET", scheduler.dashboard, retries=False)
+        assert (answer.status == 200, b"Dask" in answer.data) == (is_wanted, is_wanted)
+        assert scheduler.dashboard.startswith("http://127.0.0.1:")
     finally:
         scheduler.close()
 

@@ -95,6 +95,7 @@ class OwnScheduler(Connection):
                 protocol="tls",
                 security=security,
                 dashboard_address="127.0.0.1:8787" if dashboard else "127.0.0.1:0",
+                scheduler_kwargs={"dashboard": dashboard},
                 silence_logs=logging.CRITICAL,
             )
         except (OSError, RuntimeError) as error:
