@@ -212,7 +212,7 @@ def test_a_scheduler_file_without_an_address_is_named(files: list[Path], tmp_pat
 
 def test_our_own_scheduler_knows_who_comes() -> None:
     """A stranger on this machine can connect to neither by TCP nor by TLS without the run's own certificate."""
-    scheduler = OwnScheduler("127.0.0.1", is_tunnelled=True, dashboard=False)
+    scheduler = OwnScheduler("127.0.0.1", dashboard=False)
     script = f"""
 import sys
 from distributed import Client
@@ -237,7 +237,7 @@ for protocol, security in (("tcp", None), ("tls", Security.temporary())):
 @pytest.mark.parametrize("is_wanted", [True, False])
 def test_dasks_live_page_is_there_if_it_is_asked_for(*, is_wanted: bool) -> None:
     """With --dashboard the page answers at the address that is printed; without, nobody learns of the run so."""
-    scheduler = OwnScheduler("127.0.0.1", is_tunnelled=True, dashboard=is_wanted)
+    scheduler = OwnScheduler("127.0.0.1", dashboard=is_wanted)
     try:
         answer = urllib3.request("GET", scheduler.dashboard, retries=False)
         assert (answer.status == 200, b"Dask" in answer.data) == (is_wanted, is_wanted)

@@ -51,7 +51,7 @@ def open_engine(
         connection = ForeignScheduler(options)
     else:
         address = _LOOPBACK if options.tunnel else address_seen_by(read_hosts(options.hosts))
-        connection = OwnScheduler(address, is_tunnelled=options.tunnel, dashboard=options.dashboard)
+        connection = OwnScheduler(address, dashboard=options.dashboard)
     try:
         if isinstance(connection, OwnScheduler):
             fleet = Fleet(connection, options, key=_key_of(staged), workers=workers, paths=inputs, note=note)

@@ -23,6 +23,8 @@ _CONNECT_S = 20
 CONFIG: dict[str, Any] = {
     "distributed.admin.low-level-log-length": 100,
     "distributed.comm.timeouts.connect": "20s",
+    # After a blip of 8 s TCP may try again only when 13 s have passed.
+    "distributed.comm.timeouts.tcp": "30s",
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.work-stealing": False,
@@ -65,22 +67,19 @@ class OwnScheduler(Connection):
 
     Args:
         address: the address of this machine to listen on.
-        is_tunnelled: whether workers come through ssh.
         dashboard: whether Dask's live page is wanted; it is on loopback, port 8787 if that is free.
 
     Raises:
         EngineError: it cannot listen there.
     """
 
-    def __init__(self, address: str, *, is_tunnelled: bool, dashboard: bool) -> None:
+    def __init__(self, address: str, *, dashboard: bool) -> None:
         import dask  # noqa: PLC0415 - only where it is asked for
         from distributed import Client, LocalCluster, Security  # noqa: PLC0415 - the same
 
         self._stack = ExitStack()
         self._stack.enter_context(_quiet())
-        # How long a connection may be dead before it is given up; ssh looks after those within a tunnel, which may
-        # wait for a slow line without being dead.
-        self.config = {**CONFIG, "distributed.comm.timeouts.tcp": "30s" if is_tunnelled else "12s"}
+        self.config = {**CONFIG}
         if not dashboard:
             self.config[
                 "distributed.scheduler.http.routes"
