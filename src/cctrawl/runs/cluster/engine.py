@@ -110,25 +110,16 @@ class ClusterEngine:
         (self._folder / sign[0]).write_text(sign[1], encoding="ascii")
         self._bus = DriverBus(self._client, self._session, self._hear)
         self._clerk = Clerk(self._bus, self._roster, setup.settings)
-        self._agent = Agent(
-            Errand(
-                self._session,
-                setup,
-                luggage,
-                timeout_s,
-                max_memory_bytes,
-                options.lease_s,
-                self._folder,
-                sign,
-            )
+        errand = Errand(
+            self._session, setup, luggage, timeout_s, max_memory_bytes, options.lease_s, self._folder, sign
         )
-        self._register()
+        self._register(Agent(errand))
         if fleet is not None:
             fleet.start()
 
-    def _register(self) -> None:
+    def _register(self, agent: Agent) -> None:
         try:
-            self._client.register_plugin(self._agent)
+            self._client.register_plugin(agent)
         except Exception as error:
             raise EngineError(
                 f"the cluster's workers cannot do this: {type(error).__name__}: {error}",
@@ -207,13 +198,13 @@ class ClusterEngine:
         self._is_stopped = True
         for attempt in self._attempts.all():
             attempt.drop()
-        if self._fleet is not None:
-            self._fleet.stop()
-        elif self._connection.is_alive:
+        if self._connection.is_alive:
             # A worker that is cut off would keep us waiting; its lease ends it, too.
             goodbye = threading.Thread(target=self._dismiss, name="cctrawl-goodbye", daemon=True)
             goodbye.start()
             goodbye.join(_GOODBYE_S)
+        if self._fleet is not None:
+            self._fleet.stop()
         self._clerk.close()
         self._bus.close()
         self._connection.close()
@@ -224,10 +215,15 @@ class ClusterEngine:
             file.unlink(missing_ok=True)
 
     def _dismiss(self) -> None:
-        """Leave somebody else's cluster as it was."""
-        with suppress(Exception):  # it may be going down at this very moment
-            self._client.cancel([attempt.future for attempt in self._attempts.all()])
-            self._client.unregister_worker_plugin(plugin_name(self._session))
+        """Take all tasks back, and leave somebody else's cluster as it was.
+
+        Also those that have just ended: Dask may not know, and give to a host that still works what one that stops
+        seems to leave undone.
+        """
+        with suppress(Exception):  # the scheduler may be going down at this very moment
+            self._client.cancel([attempt.future for attempt in [*self._attempts.all(), *self._ended]])
+            if self._fleet is None:
+                self._client.unregister_worker_plugin(plugin_name(self._session))
 
     # What agents say. `_hear` runs in Dask's event loop.
 
