@@ -127,9 +127,9 @@ def test_an_interpreter_that_is_none(local: Host, python: str, said: str) -> Non
 
 
 def pythons() -> dict[str, str]:
-    """Return interpreters of other versions on this machine."""
+    """Return interpreters of other versions on this machine: beside this one, each in a folder named after it."""
     found = {}
-    for folder in Path("/root/.pyenv/versions").glob("*/bin/python"):
+    for folder in Path(sys.base_prefix).parent.glob("*/bin/python"):
         found[folder.parts[-3]] = str(folder)
     return found
 
