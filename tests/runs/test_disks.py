@@ -11,13 +11,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import cctrawl
 from cctrawl.errors import AbortedError
+from cctrawl.runs.ledger import Identity, RunFolder
 from cctrawl.settings import Settings
 from cctrawl.testing import FakeCrawls, FakeServer, SlowBytes
 
@@ -146,6 +147,24 @@ def wait_for(folder: Path, name: str) -> None:
     while not list(folder.rglob(name)) and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(0.5)
+
+
+def test_a_folder_that_vanishes_while_a_run_is_entered_is_said_so(
+    fake: FakeCrawls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in the moment in which nothing has been begun yet, that the folder is gone is an error with a hint."""
+    begin = RunFolder.begin
+
+    def vanish(folder: RunFolder, identity: Identity, inputs: Sequence[str]) -> None:
+        begin(folder, identity, inputs)
+        shutil.rmtree(folder.staged)
+
+    monkeypatch.setattr(RunFolder, "begin", vanish)
+    with pytest.raises(AbortedError, match=r"cannot be written.*staged") as caught:
+        cctrawl.run(
+            "themes", crawl=CRAWL, output=tmp_path / "x.csv", settings=Settings.resolve(base_url=str(fake.root))
+        )
+    assert "same command again" in (caught.value.hint or "")
 
 
 def test_the_second_of_two_commands_on_one_output_is_refused(fake: FakeCrawls, tmp_path: Path) -> None:

@@ -102,11 +102,13 @@ class Session:
             with ExitStack() as engines:
                 engine = self._engine(folder, fresh, progress)
                 engines.callback(engine.stop)
-                goes_on = self._open(folder, fresh, progress)
+                with _written():
+                    goes_on = self._open(folder, fresh, progress)
                 recorded = self._recorded(folder, progress, goes_on=goes_on)
                 recorded.enter(RUNNING)
                 with closing(self._place.open(folder, self._format)) as output:
-                    self._recover(output)
+                    with _written():
+                        output.recover()
                     limits = Limits(self._settings.tries, self._options.max_failures)
                     runner = Runner(folder, output, engine, recorded, limits, ranges_of=self._selection.ranges_of)
                     try:
@@ -121,12 +123,6 @@ class Session:
     def close(self) -> None:
         """Let go of what a plan has opened."""
         self._selection.close()
-
-    def _recover(self, output: Output) -> None:
-        try:
-            output.recover()
-        except OSError as error:
-            raise _unwritable(error) from error
 
     def _go_on(self, folder: RunFolder, output: Output, runner: Runner, progress: Progress) -> None:
         """Do what waits and name the output; whatever ends that early becomes ``failure``."""
@@ -380,6 +376,15 @@ class Session:
         totals = self._place.totals(format_before) if has_totals(folder) else self._totals
         if totals is not None:
             totals.drop()
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Say what a disk, a bucket or a folder that has vanished refuses, and how to go on."""
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(error) from error
 
 
 def _unwritable(error: OSError | EOFError) -> AbortedError:
