@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 _SWEEP_S = 0.2
 _MOST_AT_ONCE = 500
 _GOODBYE_S = 5.0
+_TAKING_BACK_S = 0.01
 _SILENCE_S = 5.0  # of the scheduler: until then its connection may come back
 
 
@@ -221,7 +222,11 @@ class ClusterEngine:
         seems to leave undone.
         """
         with suppress(Exception):  # the scheduler may be going down at this very moment
-            self._client.cancel([attempt.future for attempt in [*self._attempts.all(), *self._ended]])
+            futures = [attempt.future for attempt in [*self._attempts.all(), *self._ended]]
+            self._client.cancel(futures)
+            ours = {future.key for future in futures}
+            while any(not ours.isdisjoint(keys) for keys in self._client.processing().values()):
+                time.sleep(_TAKING_BACK_S)  # the scheduler hears of it by another connection than it answers on
             if self._fleet is None:
                 self._client.unregister_worker_plugin(plugin_name(self._session))
 
