@@ -10,6 +10,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Where it is set, each of the thousands of processes that tests start would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo demo-hosts test lint bench clean
 
 demo: .venv/demo.stamp
@@ -19,7 +22,7 @@ demo-hosts: .venv/cluster.stamp
 	$(BIN)/cctrawl demo --hosts
 
 test: .venv/test.stamp
-	$(BIN)/python -m pytest -n auto -q
+	$(BIN)/python -m pytest -n auto --dist worksteal -q
 
 lint: .venv/lint.stamp
 	$(BIN)/ruff check .

@@ -29,9 +29,10 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes many minutes, unless ``-m`` asks for it."""
+    """Leave out what takes many minutes, unless ``-m`` asks for it; begin with what is slow, to end together."""
     if "exhaustive" not in config.option.markexpr:
         items[:] = [item for item in items if item.get_closest_marker("exhaustive") is None]
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(autouse=True)

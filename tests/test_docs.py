@@ -78,6 +78,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples_do_what_the_page_says(page: Path, scratch: Path, tmp_path: Path, moto: Moto) -> None:
     """Each example of the page succeeds, in order, and prints what is shown."""

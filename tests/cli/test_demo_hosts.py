@@ -10,6 +10,8 @@ from click.testing import CliRunner
 from cctrawl.cli.demo import demo_command
 from cctrawl.testing import FakeHosts
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_NAMESPACES = "only root may make network namespaces"
 
 

@@ -14,6 +14,8 @@ import pytest
 from tests.hosts.conftest import Lab
 from tests.hosts.undertaking import Undertaking, await_that
 
+pytestmark = pytest.mark.slow
+
 PORT = 8786
 ADDRESS = f"tcp://10.78.7.1:{PORT}"
 LEASE = ("--lease", "4s")

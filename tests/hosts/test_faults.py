@@ -13,6 +13,8 @@ from tests.hosts.conftest import Lab
 from tests.hosts.undertaking import Undertaking, await_that
 
 _LISTEN = "0A"
+pytestmark = pytest.mark.slow
+
 LEASE = ("--lease", "4s")  # a vanished host is empty, and missed, after so long
 WAYS = [pytest.param((), id="open"), pytest.param(("--tunnel",), id="tunnel")]
 EXPENSIVE_WAYS = [

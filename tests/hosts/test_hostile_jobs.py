@@ -6,6 +6,8 @@ import pytest
 from tests.hosts.conftest import Lab
 from tests.hosts.undertaking import Undertaking
 
+pytestmark = pytest.mark.slow
+
 MISBEHAVIOUR = """
 import ctypes
 number = int(url.split("/")[2][1:])

@@ -11,6 +11,8 @@ import pytest
 
 from cctrawl.testing import FakeHosts, Size, build
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "many-machines.md"
 SCRIPT = """
 import cctrawl

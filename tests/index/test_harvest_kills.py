@@ -25,7 +25,7 @@ from cctrawl.testing import FakeServer, SlowAnswer
 
 FOOTERS = "cc-index/*.parquet"
 FILES = 400
-KILLS = 8
+KILLS = 5
 EXHAUSTIVE_KILLS = 60
 TABLES = ("file", "row_group", "file_bounds", "failure")
 

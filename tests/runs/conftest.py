@@ -6,10 +6,19 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import dask
 import pytest
 from distributed import Client, LocalCluster
 
 import cctrawl
+
+# Idle for the rest of the tests, it would take a sixth of a core: Dask looks at what its workers do a hundred times
+# a second.
+QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +26,7 @@ def cluster() -> Iterator[Client]:
     """A Dask cluster of two processes, as anybody might have one."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with (
+        dask.config.set(QUIET),
         LocalCluster(
             n_workers=2,
             threads_per_worker=1,

@@ -23,7 +23,12 @@ from cctrawl.settings import Settings
 from cctrawl.testing import FakeCrawls, FakeServer, SlowBytes
 
 CRAWL = "CC-MAIN-2024-22"
-OUTPUTS = ["x.csv", "x.jsonl", "x.parquet", "csv/", "parquet/"]
+OUTPUTS = [
+    "x.csv",
+    "x.parquet",
+    "parquet/",
+    *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("x.jsonl", "csv/")),
+]
 
 
 def words(root: object, output: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """Exactly once: `kill -9` of the command or a worker at random moments, however often, ends in the same bytes.
 
-CI kills dozens of times. Two hundred times, over all formats, one file and folder: ``pytest -m exhaustive``.
+CI kills two dozen times. Two hundred times, over all formats, one file and folder: ``pytest -m exhaustive``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 from cctrawl.testing import FakeCrawls, FakeServer, SlowBytes
 
 CRAWL = "CC-MAIN-2024-22"
-KILLS = 10  # for each of four outputs
+KILLS = 6  # for each of four outputs
 EXHAUSTIVE_KILLS = 34  # for each of six outputs: 204
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds workers in /proc")
