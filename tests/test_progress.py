@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import time
 from dataclasses import dataclass
 
 import pytest
+from tests.clocks import clocks
 
 from cctrawl.progress import Snapshot, format_bytes, format_duration, open_progress
 
@@ -19,7 +19,7 @@ def snapshot(total: int, done: int = 0, source_bytes: int = 0, records: int = 0,
 def test_a_log_gets_a_line_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """However often numbers come, a log gets one line per interval, with totals, rates and the time left."""
     clock = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     for second in range(181):
@@ -34,7 +34,7 @@ def test_a_log_gets_a_line_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_first_line_of_a_log_has_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes after a minute, and tells what came of that minute and how long the rest takes."""
     clock = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     shown.update(snapshot(total=10))
@@ -46,7 +46,7 @@ def test_the_first_line_of_a_log_has_rates(monkeypatch: pytest.MonkeyPatch) -> N
 def test_where_nobody_knows_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a total there is none to be told, and no time left; what is counted has its name."""
     clock = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     for clock[0], done in ((0.0, 0), (60.0, 600)):
@@ -57,7 +57,7 @@ def test_where_nobody_knows_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_line_counts_what_there_is_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search counts crawls, and tells what everything waits for in the place of the time left."""
     clock = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     clock[0] = 60.0
@@ -78,7 +78,7 @@ def test_quiet_keeps_what_must_be_said() -> None:
 def test_trouble_is_in_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failures, retries, refusals and damage appear as soon as there are any."""
     clock = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     clock[0] = 61.0
@@ -106,7 +106,7 @@ def of_hosts(*hosts: Host) -> Snapshot:
 def test_hosts_have_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
     """Below the line of the whole, a log tells of each host its state, workers, files, rate and last error."""
     clock = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     shown.update(of_hosts(Host("h1", source_bytes=10**7)))
@@ -123,7 +123,7 @@ def test_hosts_have_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_of_many_hosts_those_in_trouble_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty hosts have a line, those that are not up first; the others are counted."""
     clock = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     clock[0] = 61.0

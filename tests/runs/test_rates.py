@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +13,7 @@ from queue import SimpleQueue
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.clocks import clocks
 
 from cctrawl.errors import AbortedError, CctrawlError
 from cctrawl.runs.rates import RateDesk, RemoteRates
@@ -72,7 +72,8 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     """Have a driver elsewhere, whose clock and ours are made up."""
     line = Line(tmp_path_factory.mktemp("driver"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(time, "time", line.time)
+        for module in ("cctrawl.runs.rates", "cctrawl.store.rates"):
+            patch.setattr(f"{module}.time", clocks(time=line.time))
         yield line
     line.desk.close()
 

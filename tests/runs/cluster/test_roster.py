@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.clocks import clocks
 
 from cctrawl.runs.cluster import agent as agents
 from cctrawl.runs.cluster.agent import _Lease
@@ -29,7 +30,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of driver and agents."""
     clock = Clock()
-    monkeypatch.setattr("time.monotonic", clock)
+    monkeypatch.setattr("cctrawl.runs.cluster.roster.time", clocks(monotonic=clock))
     monkeypatch.setattr(agents, "_now", clock)
     return clock
 
@@ -85,7 +86,7 @@ def test_a_driver_never_takes_a_lease_for_over_that_its_agent_believes_in(
     """However long pings and pongs are on their way: when the driver deals again, the agent has ended its work."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("time.monotonic", clock)
+        patch.setattr("cctrawl.runs.cluster.roster.time", clocks(monotonic=clock))
         patch.setattr(agents, "_now", clock)
         lease, roster = _Lease(LEASE_S), Roster(LEASE_S)
         agent = record(clock)

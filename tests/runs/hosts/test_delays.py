@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from tests.clocks import clocks
 
 from cctrawl.runs.hosts import Host, Problem
 from cctrawl.runs.hosts.delays import Delays
@@ -19,7 +18,7 @@ AWAY, UNFIT = Trouble(PROBLEMS, is_passing=True), Trouble(PROBLEMS)
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that goes when it is told to."""
     now = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("cctrawl.runs.hosts.delays.time", clocks(monotonic=lambda: now[0]))
     return now
 
 
