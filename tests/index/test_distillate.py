@@ -50,10 +50,10 @@ def test_mutated_footers_are_read_alike_or_refused() -> None:
     outcomes = {"alike": 0, "refused": 0, "unseen": 0}
     for footer in footers:
         distil(footer)
-    for number in range(4000):
+    for number in range(3000):
         data = mutated(footers[number % 4], draw)
         outcomes[outcome_of(data)] += 1
-    assert min(outcomes["alike"], outcomes["refused"]) > 400
+    assert min(outcomes["alike"], outcomes["refused"]) > 300
 
 
 def outcome_of(data: bytes) -> str:
@@ -196,13 +196,13 @@ def test_other_shapes_of_structs_are_read_alike() -> None:
     draw = random.Random(9)
     footers = [index_footer(seed, columns=4) for seed in range(3)]
     outcomes = {"alike": 0, "refused": 0, "unseen": 0}
-    for number in range(2500):
+    for number in range(1500):
         distil(footers[number % 3])  # known again, should another frame have taken its place
         tree, _ = read_struct(footers[number % 3])
         for _ in range(draw.randrange(1, 3)):
             _reshape(draw.choice(_structs_in(tree[4].value)), draw)
         outcomes[outcome_of(write_struct(tree))] += 1
-    assert outcomes["alike"] > 1000
+    assert outcomes["alike"] > 600
 
 
 def _structs_in(value: Value) -> list[Struct]:

