@@ -5,13 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from many_inputs import make_links
-
-from cctrawl.testing import FakeHosts
+from cctrawl.testing import FakeHosts, WarcWriter
 
 JOB = """
 import os, socket, time
@@ -19,15 +17,15 @@ import cctrawl
 
 @cctrawl.job("host", "process")
 def wait(records):
-    note("begin")
     for record in records:
+        note("begin", record.url)
         time.sleep({wait_s})
         yield socket.gethostname(), os.getpid()
-    note("end")
+        note("end", record.url)
 
-def note(what):
+def note(what, url):
     steps = os.open({steps!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(steps, f"{{time.time()}} {{socket.gethostname()}} {{what}}\\n".encode())
+    os.write(steps, f"{{time.time()}} {{socket.gethostname()}} {{what}} {{url}}\\n".encode())
     os.close(steps)
 """
 _POLL_S = 0.01
@@ -40,6 +38,7 @@ class Step(NamedTuple):
     time_s: float
     host: str
     what: str
+    url: str
 
 
 class HostRun:
@@ -56,7 +55,8 @@ class HostRun:
         self.hosts = hosts
         self._folder = folder
         (folder / "inputs").mkdir(parents=True)
-        self._list = make_links(folder / "inputs", inputs)
+        self._list = folder / "list"
+        self._list.write_text("".join(f"{path}\n" for path in _made(folder / "inputs", inputs)))
         self._steps = folder / "steps"
         (folder / "waiting.py").write_text(JOB.format(wait_s=wait_s, steps=str(self._steps)))
 
@@ -85,7 +85,7 @@ class HostRun:
         if not self._steps.exists():
             return []
         rows = [line.split() for line in self._steps.read_text().splitlines()]
-        return sorted(Step(float(row[0]), row[1], row[2]) for row in rows)
+        return sorted(Step(float(row[0]), *row[1:]) for row in rows)
 
     def first(self, host: str, *, after: float = 0.0) -> float:
         """Wait until a host begins an input after a time, and return when it did."""
@@ -97,6 +97,24 @@ class HostRun:
 
         await_that(found)
         return next(step.time_s for step in steps if step.what == "begin")
+
+    def first_of(self, url: str, *, after: float) -> float:
+        """Wait until an input is begun after a time, wherever that is, and return when it was."""
+
+        def begun() -> list[float]:
+            return [step.time_s for step in self.steps() if step[2:] == ("begin", url) and step.time_s > after]
+
+        await_that(begun)
+        return begun()[0]
+
+
+def _made(folder: Path, inputs: int) -> Iterator[Path]:
+    """Make inputs of one page each, every page with a URL of its own."""
+    for number in range(inputs):
+        path = folder / f"{number:05}.warc.gz"
+        with WarcWriter(path) as writer:
+            writer.write_response(f"https://{number}.example.org/", b"<p>a page")
+        yield path
 
 
 def await_that(condition: Callable[[], object]) -> float:
