@@ -11,15 +11,21 @@ from tests.clocks import clocks
 from cctrawl.progress import Snapshot, format_bytes, format_duration, open_progress
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that goes when it is told to, from 0 on."""
+    now = [0.0]
+    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: now[0]))
+    return now
+
+
 def snapshot(total: int, done: int = 0, source_bytes: int = 0, records: int = 0, **troubles: int) -> Snapshot:
     """Return a snapshot of a run."""
     return Snapshot(total, done, float(done), source_bytes, {"records": records}, {"rows": 7}, troubles)
 
 
-def test_a_log_gets_a_line_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_gets_a_line_a_minute(clock: list[float]) -> None:
     """However often numbers come, a log gets one line per interval, with totals, rates and the time left."""
-    clock = [0.0]
-    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     for second in range(181):
@@ -31,10 +37,8 @@ def test_a_log_gets_a_line_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     assert " · 2.0 MB/s · 100 records/s · 7 rows · ETA 2 min" in lines[-1]
 
 
-def test_the_first_line_of_a_log_has_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_line_of_a_log_has_rates(clock: list[float]) -> None:
     """It comes after a minute, and tells what came of that minute and how long the rest takes."""
-    clock = [0.0]
-    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     shown.update(snapshot(total=10))
@@ -43,10 +47,8 @@ def test_the_first_line_of_a_log_has_rates(monkeypatch: pytest.MonkeyPatch) -> N
     assert log.getvalue() == "2/10 files · 2.0 MB/s · 10 records/s · 7 rows · ETA 4 min 00 s\n"
 
 
-def test_where_nobody_knows_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nobody_knows_the_end(clock: list[float]) -> None:
     """Without a total there is none to be told, and no time left; what is counted has its name."""
-    clock = [0.0]
-    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     for clock[0], done in ((0.0, 0), (60.0, 600)):
@@ -54,10 +56,8 @@ def test_where_nobody_knows_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert log.getvalue() == "600 captures · 0.0 MB/s · 10 records/s\n"
 
 
-def test_a_line_counts_what_there_is_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_counts_what_there_is_to_do(clock: list[float]) -> None:
     """A search counts crawls, and tells what everything waits for in the place of the time left."""
-    clock = [0.0]
-    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     clock[0] = 60.0
@@ -75,10 +75,8 @@ def test_quiet_keeps_what_must_be_said() -> None:
     assert log.getvalue() == "failed: x\n"
 
 
-def test_trouble_is_in_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trouble_is_in_the_line(clock: list[float]) -> None:
     """Failures, retries, refusals and damage appear as soon as there are any."""
-    clock = [0.0]
-    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     clock[0] = 61.0
@@ -103,10 +101,8 @@ def of_hosts(*hosts: Host) -> Snapshot:
     return Snapshot(9, 2, 2.0, 0, {}, {}, {}, hosts=hosts)
 
 
-def test_hosts_have_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hosts_have_a_line_each(clock: list[float]) -> None:
     """Below the line of the whole, a log tells of each host its state, workers, files, rate and last error."""
-    clock = [0.0]
-    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     shown.update(of_hosts(Host("h1", source_bytes=10**7)))
@@ -120,10 +116,8 @@ def test_hosts_have_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_of_many_hosts_those_in_trouble_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_hosts_those_in_trouble_are_shown(clock: list[float]) -> None:
     """Twenty hosts have a line, those that are not up first; the others are counted."""
-    clock = [0.0]
-    monkeypatch.setattr("cctrawl.progress.time", clocks(monotonic=lambda: clock[0]))
     log = io.StringIO()
     shown = open_progress(stream=log)
     clock[0] = 61.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,11 @@ from cctrawl.runs.engine import Event, Failed, Finished, WorkerLost
 from cctrawl.runs.task import Task, TaskFailure
 
 if TYPE_CHECKING:
-    from distributed import Future
+    from distributed import Client, Future
 
 
 _LAST_WORDS_S = 2.0
+_TAKING_BACK_S = 0.01
 _MOST_INNOCENT = 5  # an input that is lost with its host so often may well be why
 
 
@@ -196,6 +198,18 @@ class Attempts:
         """Return the try at an input that an agent has begun; ``None`` if there is none."""
         attempt = self._by_position.get(position)
         return attempt if attempt is not None and attempt.agent is agent else None
+
+
+def take_back(client: Client, attempts: Iterable[Attempt]) -> None:
+    """Cancel tries, and wait until Dask has them under way nowhere.
+
+    The scheduler is told on one connection and answers on another: only its answer shows that it has heard.
+    """
+    futures = [attempt.future for attempt in attempts]
+    client.cancel(futures)
+    ours = {future.key for future in futures}
+    while any(not ours.isdisjoint(keys) for keys in client.processing().values()):
+        time.sleep(_TAKING_BACK_S)
 
 
 def with_host(event: Event, host: str) -> Event:

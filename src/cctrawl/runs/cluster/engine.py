@@ -20,7 +20,7 @@ from cctrawl import __version__
 from cctrawl.errors import AbortedError, EngineError
 from cctrawl.failures import RESUME_HINT, STOP
 from cctrawl.runs.cluster.agent import Agent, Errand, do_task, plugin_name
-from cctrawl.runs.cluster.attempts import Attempt, Attempts, Ended, Fate, Killed, Raised, with_host
+from cctrawl.runs.cluster.attempts import Attempt, Attempts, Ended, Fate, Killed, Raised, take_back, with_host
 from cctrawl.runs.cluster.bus import DriverBus
 from cctrawl.runs.cluster.clerk import Clerk
 from cctrawl.runs.cluster.code import packed
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 _SWEEP_S = 0.2
 _MOST_AT_ONCE = 500
 _GOODBYE_S = 5.0
-_TAKING_BACK_S = 0.01
 _SILENCE_S = 5.0  # of the scheduler: until then its connection may come back
 
 
@@ -222,11 +221,7 @@ class ClusterEngine:
         seems to leave undone.
         """
         with suppress(Exception):  # the scheduler may be going down at this very moment
-            futures = [attempt.future for attempt in [*self._attempts.all(), *self._ended]]
-            self._client.cancel(futures)
-            ours = {future.key for future in futures}
-            while any(not ours.isdisjoint(keys) for keys in self._client.processing().values()):
-                time.sleep(_TAKING_BACK_S)  # the scheduler hears of it by another connection than it answers on
+            take_back(self._client, [*self._attempts.all(), *self._ended])
             if self._fleet is None:
                 self._client.unregister_worker_plugin(plugin_name(self._session))
 
