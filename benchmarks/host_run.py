@@ -89,23 +89,22 @@ class HostRun:
 
     def first(self, host: str, *, after: float = 0.0) -> float:
         """Wait until a host begins an input after a time, and return when it did."""
-        steps: list[Step] = []
-
-        def found() -> bool:
-            steps[:] = [step for step in self.steps() if step.host == host and step.time_s > after]
-            return any(step.what == "begin" for step in steps)
-
-        await_that(found)
-        return next(step.time_s for step in steps if step.what == "begin")
+        return self._first_begun(lambda step: step.host == host, after)
 
     def first_of(self, url: str, *, after: float) -> float:
         """Wait until an input is begun after a time, wherever that is, and return when it was."""
+        return self._first_begun(lambda step: step.url == url, after)
+
+    def _first_begun(self, is_meant: Callable[[Step], bool], after: float) -> float:
+        times: list[float] = []
 
         def begun() -> list[float]:
-            return [step.time_s for step in self.steps() if step[2:] == ("begin", url) and step.time_s > after]
+            steps = [step for step in self.steps() if step.what == "begin" and step.time_s > after]
+            times[:] = [step.time_s for step in steps if is_meant(step)]
+            return times
 
         await_that(begun)
-        return begun()[0]
+        return times[0]
 
 
 def _made(folder: Path, inputs: int) -> Iterator[Path]:
